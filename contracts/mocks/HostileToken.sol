@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+/// @title Something that is no SettlementToken and answers every call as it pleases
+/// @dev Counts the calls that could have changed its state: a system that refuses it makes none.
+contract HostileToken {
+    bytes public answer;
+    bool public reverts;
+    uint256 public callsThatMayWrite;
+
+    constructor(bytes memory answer_, bool reverts_) {
+        answer = answer_;
+        reverts = reverts_;
+    }
+
+    function count() external {
+        ++callsThatMayWrite;
+    }
+
+    fallback() external {
+        try this.count() {} catch {}
+        bytes memory reply = answer;
+        if (reverts) {
+            assembly ("memory-safe") {
+                revert(add(reply, 32), mload(reply))
+            }
+        }
+        assembly ("memory-safe") {
+            return(add(reply, 32), mload(reply))
+        }
+    }
+}

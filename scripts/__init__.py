@@ -1,0 +1,1 @@
+"""Entry points for development and operation: thin, typed, on top of the SDK."""

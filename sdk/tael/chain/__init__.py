@@ -1,0 +1,19 @@
+"""One chain: connecting, reading, sending, and telling why a contract refused."""
+
+from tael.chain.addresses import require_address
+from tael.chain.artifacts import Artifact, load
+from tael.chain.connection import Chain
+from tael.chain.reverts import decode_revert, revert_from
+from tael.chain.sender import PreparedTransaction, Receipt, Sender
+
+__all__ = [
+    "Chain",
+    "Sender",
+    "Receipt",
+    "PreparedTransaction",
+    "Artifact",
+    "load",
+    "decode_revert",
+    "revert_from",
+    "require_address",
+]

@@ -1,0 +1,147 @@
+"""Reads the contracts' past: events in bounded ranges, each with its block's time.
+
+Nodes limit how much one answer may hold, in blocks, in logs or in bytes, and each words it
+differently. So a range that is refused is halved until it passes, and grows again afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tael.events import Event, PaymentOpened, PaymentReclaimed, PaymentVoided, decode_all
+from tael.rpc import TooMuchError, request, request_many
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tael.chain import Chain
+
+__all__ = ["History"]
+
+DEFAULT_RANGE_BLOCKS = 2_000
+MAX_BLOCKS_PER_REQUEST = 500
+
+# For these the day counts, and a log alone does not always tell it.
+_DATED = (PaymentOpened, PaymentVoided, PaymentReclaimed)
+
+
+class History:
+    """The past of some contracts on one chain.
+
+    Args:
+        chain: The chain.
+        contracts: Addresses whose events count.
+        first_block: Where they begin; the manifest knows the block of the deployment.
+        range_blocks: How many blocks to ask for at once, at most.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        contracts: Sequence[str],
+        *,
+        first_block: int = 0,
+        range_blocks: int = DEFAULT_RANGE_BLOCKS,
+    ) -> None:
+        self._chain = chain
+        self._contracts = list(contracts)
+        self.first_block = first_block
+        self._range_blocks = range_blocks
+
+    def head(self) -> int:
+        """The latest block's number."""
+        return int(request(self._chain, "eth_blockNumber"), 16)
+
+    def events(
+        self,
+        *,
+        first: int | None = None,
+        last: int | None = None,
+        topics: Sequence[str | Sequence[str] | None] = (),
+        with_times: bool = True,
+    ) -> Iterator[Event]:
+        """Events in the order of the chain.
+
+        Args:
+            first: The first block; None is where the contracts begin.
+            last: The last block; None is the latest when the reading begins.
+            topics: As `eth_getLogs` filters them; empty is every event.
+            with_times: Whether events for which the day counts carry their block's time.
+
+        Raises:
+            NodeUnavailableError: The node refuses even a single block.
+        """
+        block = self.first_block if first is None else first
+        end = self.head() if last is None else last
+        size = self._range_blocks
+        while block <= end:
+            stop = min(block + size - 1, end)
+            try:
+                events = decode_all(self._logs(block, stop, topics))
+            except TooMuchError:
+                if stop == block:
+                    raise
+                size = max(1, (stop - block + 1) // 2)
+                continue
+            yield from self._dated(events) if with_times else events
+            block, size = stop + 1, min(2 * size, self._range_blocks)
+
+    def find_last(self, *topics: str | Sequence[str] | None) -> Event | None:
+        """The latest event that fits, or None; looks back from the latest block.
+
+        Args:
+            topics: As `eth_getLogs` filters them.
+        """
+        end, size = self.head(), self._range_blocks
+        while end >= self.first_block:
+            start = max(self.first_block, end - size + 1)
+            try:
+                events = decode_all(self._logs(start, end, topics))
+            except TooMuchError:
+                if start == end:
+                    raise
+                size = max(1, (end - start + 1) // 2)
+                continue
+            if events:
+                return events[-1]
+            end, size = start - 1, min(2 * size, self._range_blocks)
+        return None
+
+    def _logs(
+        self, first: int, last: int, topics: Sequence[str | Sequence[str] | None]
+    ) -> list[dict[str, Any]]:
+        query: dict[str, Any] = {
+            "fromBlock": hex(first),
+            "toBlock": hex(last),
+            "address": self._contracts,
+        }
+        if topics:
+            query["topics"] = list(topics)
+        logs: list[dict[str, Any]] = request(self._chain, "eth_getLogs", query)
+        return logs
+
+    def _dated(self, events: list[Event]) -> list[Event]:
+        blocks = sorted(
+            {
+                event.at.block_number
+                for event in events
+                if event.at.timestamp is None and isinstance(event, _DATED)
+            }
+        )
+        times: dict[int, int] = {}
+        for start in range(0, len(blocks), MAX_BLOCKS_PER_REQUEST):
+            numbers = blocks[start : start + MAX_BLOCKS_PER_REQUEST]
+            answers = request_many(self._chain, 
+                [("eth_getBlockByNumber", [hex(number), False]) for number in numbers]
+            )
+            for number, answer in zip(numbers, answers, strict=True):
+                times[number] = int(answer["timestamp"], 16)
+        if not times:
+            return events
+        return [
+            replace(event, at=replace(event.at, timestamp=times[event.at.block_number]))
+            if event.at.block_number in times
+            else event
+            for event in events
+        ]

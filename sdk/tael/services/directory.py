@@ -1,0 +1,321 @@
+"""The Directory: merchants, what they accept, cards, delegates, and codes checked against it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from eth_utils.address import to_checksum_address
+
+from tael import qr
+from tael.errors import InvalidInputError
+from tael.events import AcceptanceSet, CardSet, DelegateSet, MerchantSet
+from tael.models import Acceptance, CardEntry, EntryStatus, MerchantRecord, Verb, Written
+from tael.services.gateway import MAX_PAYMENT_MINOR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tael.events import Event
+    from tael.money import Currency
+    from tael.services.gateway import Gateway
+
+MAX_ENTRIES = 256
+
+_Entry = TypeVar("_Entry")
+
+
+class Directory:
+    """Who vouches for whom.
+
+    Only the participant that vouches for an entry, or its delegate for that verb, may change it.
+    A write that would change nothing is not sent; the result is that of the write that made it so.
+
+    Warning:
+        An entry is a state, not a payment: repeating an old write after a newer one sets the old
+        state again. Read before repeating what may have been changed since.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    # Merchants
+
+    def set_merchant(
+        self,
+        merchant: str,
+        *,
+        signer: str,
+        name: str,
+        category_code: int | str,
+        reference: str,
+    ) -> Written:
+        """Register a merchant, or change its key, name or category.
+
+        Args:
+            merchant: The acquirer's own reference for the merchant; only a salted hash goes on
+                the chain.
+            signer: Address of the key (or contract account) that signs the merchant's codes.
+            name: As its codes spell it; only a hash goes on the chain.
+            category_code: ISO 18245, 0 to 9999.
+            reference: The caller's reference for this write.
+
+        Returns:
+            The write; `subject` is the merchant id that terms and codes carry.
+
+        Raises:
+            InvalidInputError: A name that hides characters, or no category.
+            NotPermittedError: Neither the acquirer nor its delegate for MERCHANTS.
+
+        Source: `Directory.setMerchant`.
+        """
+        gateway = self._gateway
+        danger = qr.find_name_danger(name)
+        if danger is not None or not name:
+            raise InvalidInputError(f"The merchant's name has {danger or 'no character'}.")
+        commitment = gateway.identifiers.merchant_commitment(merchant)
+        merchant_id = gateway.identifiers.merchant_id(merchant)
+        wanted = MerchantRecord(
+            merchant_id,
+            gateway.participant,
+            gateway.address(signer, "merchant's signer"),
+            _category(category_code),
+            qr.compute_name_hash(merchant_id, name),
+        )
+        if self.merchant(merchant_id) == wanted:
+            return self._unchanged(reference, merchant_id, MerchantSet, merchant_id)
+        receipt = gateway.write(
+            gateway.escrow,
+            "setMerchant",
+            wanted.acquirer,
+            commitment,
+            wanted.signer,
+            wanted.category_code,
+            wanted.name_hash,
+            reference=reference,
+        )
+        return gateway.written(receipt, reference, merchant_id)
+
+    def accept(
+        self, merchant_id: bytes, acceptances: Iterable[Acceptance], *, reference: str
+    ) -> Written:
+        """Open, limit or block a merchant per currency.
+
+        Args:
+            merchant_id: 32 bytes.
+            acceptances: One per currency, at most 256.
+            reference: The caller's reference.
+
+        Source: `Directory.setAcceptances`.
+        """
+        entries = _bounded(acceptances)
+        now = self._gateway.read_many(
+            [
+                (self._gateway.escrow, "acceptanceOf", (merchant_id, self._token(entry)))
+                for entry in entries
+            ]
+        )
+        wanted = [
+            (self._token(entry), entry.static_limit.amount_minor, int(entry.status))
+            for entry in entries
+        ]
+        changed = [entry for entry, old in zip(wanted, now, strict=True) if entry != _plain(old)]
+        if not changed:
+            return self._unchanged(
+                reference, merchant_id, AcceptanceSet, merchant_id, wanted[-1][0]
+            )
+        receipt = self._gateway.write(
+            self._gateway.escrow, "setAcceptances", merchant_id, changed, reference=reference
+        )
+        return self._gateway.written(receipt, reference, merchant_id)
+
+    def merchant(self, merchant_id: bytes) -> MerchantRecord | None:
+        """What the Directory says of a merchant; None if it knows none."""
+        acquirer, category_code, signer, name_hash = self._gateway.read(
+            self._gateway.escrow, "merchantOf", merchant_id
+        )
+        if int(acquirer, 16) == 0:
+            return None
+        return MerchantRecord(
+            merchant_id, to_checksum_address(acquirer), to_checksum_address(signer), category_code, name_hash
+        )
+
+    def acceptance(self, merchant_id: bytes, currency: str | Currency) -> Acceptance:
+        """On what terms a merchant takes a currency; status NONE if it does not."""
+        token = self._gateway.token(currency)
+        _, limit, status = self._gateway.read(
+            self._gateway.escrow, "acceptanceOf", merchant_id, token.address
+        )
+        return Acceptance(self._gateway.money(token.address, limit), EntryStatus(status))
+
+    def verify_code(
+        self,
+        code: qr.MerchantCode | str,
+        *,
+        currency: str | Currency | None = None,
+        known_names: Iterable[str] = (),
+    ) -> qr.VerifiedCode:
+        """Read a code and check it against chain, escrow and Directory, as a payer must.
+
+        Args:
+            code: The scanned text, or the code as read.
+            currency: What the payer pays in, for a static code that names none.
+            known_names: Names of other merchants that this one must not be taken for.
+
+        Returns:
+            What to show and to pay.
+
+        Raises:
+            QrError: What is wrong with it; do not pay.
+        """
+        read = qr.read(code) if isinstance(code, str) else code
+        merchant_id = qr.read_templates(read).merchant_id
+        record = self.merchant(merchant_id)
+        paid_in = read.currency or (None if currency is None else str(currency))
+        known = {item.alpha for item in self._gateway.currencies()}
+        acceptance = self.acceptance(merchant_id, paid_in) if paid_in in known else None
+        entry = qr.MerchantEntry(
+            acquirer=record.acquirer if record else self._gateway.escrow.address,
+            signer=record.signer if record else self._gateway.escrow.address,
+            name_hash=record.name_hash if record else bytes(32),
+            category_code=f"{record.category_code if record else 0:04d}",
+            static_limit_minor=acceptance.static_limit.amount_minor if acceptance else 0,
+            # Without a currency there is nothing yet that could be closed: the escrow decides.
+            active=record is not None
+            and (acceptance is None or acceptance.status == EntryStatus.ACTIVE),
+        )
+        return qr.verify(
+            read,
+            entry,
+            chain_id=self._gateway.chain.chain_id,
+            escrow=self._gateway.escrow.address,
+            now=self._gateway.now(),
+            token_for_currency=dict(self._gateway.manifest.tokens),
+            known_names=known_names,
+        )
+
+    # Cards
+
+    def set_cards(self, cards: Iterable[CardEntry], *, reference: str) -> Written:
+        """Open, limit or block cards of the client's participant; what was spent stays counted.
+
+        Args:
+            cards: One per card and currency, at most 256.
+            reference: The caller's reference.
+
+        Raises:
+            InvalidInputError: Limits of two currencies in one entry, or too many entries.
+            NotPermittedError: Neither the issuer nor its delegate for CARDS.
+
+        Source: `Directory.setCards`.
+        """
+        entries = _bounded(cards)
+        issuer = self._gateway.participant
+        wanted = [self._card_words(entry) for entry in entries]
+        now = self._gateway.read_many(
+            [(self._gateway.escrow, "cardOf", (issuer, card, token)) for card, token, *_ in wanted]
+        )
+        changed = [entry for entry, old in zip(wanted, now, strict=True) if entry != _plain(old)]
+        if not changed:
+            card, token = wanted[-1][:2]
+            return self._unchanged(reference, None, CardSet, issuer, card, token)
+        receipt = self._gateway.write(
+            self._gateway.escrow, "setCards", issuer, changed, reference=reference
+        )
+        return self._gateway.written(receipt, reference)
+
+    def card(
+        self, card: str, currency: str | Currency, *, issuer: str | None = None
+    ) -> CardEntry:
+        """What an issuer lets a card spend, and what it spent in the chain's UTC day.
+
+        Args:
+            card: The card's address.
+            currency: ISO 4217 letters.
+            issuer: An address; None is the client's participant.
+        """
+        token = self._gateway.token(currency)
+        key = (issuer or self._gateway.participant, card, token.address)
+        (_, _, payment_limit, day_limit, status), spent = self._gateway.read_many(
+            [(self._gateway.escrow, name, key) for name in ("cardOf", "spentToday")]
+        )
+        money = self._gateway.money
+        return CardEntry(
+            card,
+            money(token.address, payment_limit),
+            money(token.address, day_limit),
+            EntryStatus(status),
+            money(token.address, spent),
+        )
+
+    # Delegates
+
+    def set_delegate(self, delegate: str, verbs: Verb, *, reference: str) -> Written:
+        """Let a key use these verbs for the client's participant, and no other; none takes all back.
+
+        Args:
+            delegate: Address of the hot key.
+            verbs: As in `Verb.AUTHORIZE | Verb.CHARGE`.
+            reference: The caller's reference.
+
+        Source: `Directory.setDelegate`.
+        """
+        gateway = self._gateway
+        who = gateway.address(delegate, "delegate")
+        if self.verbs(who) == verbs and verbs:
+            return self._unchanged(reference, None, DelegateSet, gateway.participant, who)
+        receipt = gateway.write(
+            gateway.escrow, "setDelegate", who, int(verbs), reference=reference
+        )
+        return gateway.written(receipt, reference)
+
+    def verbs(self, delegate: str, *, participant: str | None = None) -> Verb:
+        """What a key may do for a participant; None is the client's own."""
+        who = participant or self._gateway.participant
+        return Verb(self._gateway.read(self._gateway.escrow, "verbsOf", who, delegate))
+
+    # Internals
+
+    def _token(self, entry: Acceptance) -> str:
+        return self._gateway.token(entry.static_limit.currency).address
+
+    def _card_words(self, entry: CardEntry) -> tuple[str, str, int, int, int]:
+        payment_limit, day_limit = entry.payment_limit, entry.day_limit
+        if payment_limit.currency != day_limit.currency:
+            raise InvalidInputError(f"The limits of card {entry.card} are in two currencies.")
+        if max(payment_limit.amount_minor, day_limit.amount_minor) > MAX_PAYMENT_MINOR:
+            raise InvalidInputError(f"A limit of card {entry.card} is more than a payment can be.")
+        return (
+            self._gateway.address(entry.card, "card"),
+            self._gateway.token(payment_limit.currency).address,
+            payment_limit.amount_minor,
+            day_limit.amount_minor,
+            int(entry.status),
+        )
+
+    def _unchanged(
+        self, reference: str, subject: bytes | None, kind: type[Event], *topics: bytes | str
+    ) -> Written:
+        event = self._gateway.find_last(self._gateway.escrow, kind, *topics)
+        if event is None:
+            raise InvalidInputError("The state is there without the event that made it; report it.")
+        return self._gateway.written_before(event, reference, subject)
+
+
+def _bounded(entries: Iterable[_Entry]) -> list[_Entry]:
+    listed = list(entries)
+    if not 0 < len(listed) <= MAX_ENTRIES:
+        raise InvalidInputError(f"Pass 1 to {MAX_ENTRIES} entries, not {len(listed)}.")
+    return listed
+
+
+def _category(code: int | str) -> int:
+    text = str(code)
+    if not (text.isascii() and text.isdigit() and len(text) <= 4):
+        raise InvalidInputError("A category is the four digits of ISO 18245; correct it.")
+    return int(text)
+
+
+def _plain(values: Sequence[object]) -> tuple[object, ...]:
+    return tuple(
+        to_checksum_address(value) if isinstance(value, str) else value for value in values
+    )

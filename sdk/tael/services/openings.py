@@ -1,0 +1,79 @@
+"""Which payments an issuer opened, read from the chain as it grows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tael.events import PaymentAuthorized, PaymentCharged, PaymentOpened, topic_of
+
+if TYPE_CHECKING:
+    from tael.services.gateway import Gateway
+    from tael.terms import Terms
+
+OPENING_TOPICS = (topic_of(PaymentAuthorized), topic_of(PaymentCharged))
+OVERLAP_BLOCKS = 64
+"""How far back to look again, in case the chain was reorganised since."""
+
+
+class Openings:
+    """Remembers, per issuer, which reference hash and which UETR stand for which payment.
+
+    The chain refuses the same terms twice, yet the same reference under new deadlines is another
+    payment to it. What this has seen is how the second one is refused.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._ids: dict[str, dict[bytes, bytes]] = {}
+        self._next: dict[str, int] = {}
+
+    def find(self, payment_id: bytes) -> PaymentOpened | None:
+        """The event that opened a payment; None if none did."""
+        found = self.find_many([payment_id])
+        return found.get(payment_id)
+
+    def find_many(self, payment_ids: list[bytes]) -> dict[bytes, PaymentOpened]:
+        """The events that opened payments, by id; payments that were never opened are left out."""
+        gateway = self._gateway
+        found: dict[bytes, PaymentOpened] = {}
+        for start in range(0, len(payment_ids), 200):
+            words = ["0x" + id_.hex() for id_ in payment_ids[start : start + 200]]
+            history = gateway.history(gateway.escrow)
+            if len(words) == 1:
+                event = history.find_last(OPENING_TOPICS, words)
+                events = [] if event is None else [event]
+            else:
+                events = list(history.events(topics=(OPENING_TOPICS, words), with_times=False))
+            found |= {event.id: event for event in events if isinstance(event, PaymentOpened)}
+        return found
+
+    def other_payment(self, terms: Terms, payment_id: bytes) -> bytes | None:
+        """Another payment that this issuer opened under the same reference or UETR, or None."""
+        issuer = terms.issuer
+        known = self._ids.setdefault(issuer, {})
+        self._catch_up(issuer, known)
+        for key in (terms.reference_hash, terms.uetr):
+            other = known.get(key, payment_id)
+            if other != payment_id and self._exists(other):
+                return other
+        return None
+
+    def _catch_up(self, issuer: str, known: dict[bytes, bytes]) -> None:
+        history = self._gateway.history(self._gateway.escrow)
+        head = history.head()
+        first = self._next.get(issuer, history.first_block)
+        topic = "0x" + issuer[2:].lower().rjust(64, "0")
+        for event in history.events(
+            first=max(history.first_block, min(first, head) - OVERLAP_BLOCKS),
+            last=head,
+            topics=(OPENING_TOPICS, None, topic),
+            with_times=False,
+        ):
+            if isinstance(event, PaymentOpened):
+                known[event.reference_hash] = event.id
+                known[event.uetr] = event.id
+        self._next[issuer] = head + 1
+
+    def _exists(self, payment_id: bytes) -> bool:
+        # A reorganisation may have taken away what was seen.
+        return bool(self._gateway.read(self._gateway.escrow, "paymentOf", payment_id)[0])

@@ -1,0 +1,1 @@
+"""Property tests of the contracts against a reference model, on an in-process EVM."""

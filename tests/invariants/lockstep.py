@@ -1,0 +1,441 @@
+"""The contracts and the model side by side: every transaction goes to both, and both must agree.
+
+After each transaction the outcome (refusal with arguments, or returned values and all events) and the
+whole state of everything known are compared, and the events are replayed into a third account of the state.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from eth_abi import encode
+from eth_utils import keccak
+
+from . import invariants
+from .chain import START, Chain, Done, Event, Outcome, Refused, address
+from .messages import Key, Signers
+from .model import (
+    DAY,
+    ZERO,
+    Account,
+    Card,
+    Entry,
+    Escrow,
+    Governance,
+    Merchant,
+    Token,
+    Verb,
+    World,
+    merchant_id,
+)
+from .replay import Replay
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from .model import Contract
+
+SCHEME_BPS = 25
+INTERCHANGE_CAP_BPS = 300
+
+# Key numbers. The banks sign; everybody else that only sends is a bare address.
+BANKS = tuple(Key(number) for number in (0xB001, 0xB002, 0xB003, 0xB004))
+CARDS = tuple(Key(number) for number in (0xC001, 0xC002, 0xC003))
+TILLS = tuple(Key(number) for number in (0xD001, 0xD002, 0xD003))
+DELEGATES = tuple(Key(number) for number in (0xE001, 0xE002))
+WALLET_OWNER = Key(0xF001)
+STRANGER = Key(0xF002)
+
+ISSUER, ACQUIRER, SECOND_ISSUER, SECOND_ACQUIRER = (bank.address for bank in BANKS)
+OUTSIDER = STRANGER.address
+SCHEME = address(0x5C4E)
+DEPLOYER = address(0xDE)
+ADMIN, SECOND_ADMIN = address(0xA0), address(0xA1)
+CLEARING, QUEUE, SUCCESSOR = address(0x1001), address(0x1002), address(0x1003)
+
+REGISTRAR, GUARDIAN, DESK, ATTESTOR, GOVERNOR = (address(0x200 + role) for role in range(1, 6))
+HOLDERS = {1: REGISTRAR, 2: GUARDIAN, 3: DESK, 4: ATTESTOR, 5: GOVERNOR}
+"""Who has which role."""
+
+TOKEN_ROLES = {
+    "admit": 1,
+    "suspend": 2,
+    "pause": 2,
+    "cutOffModule": 2,
+    "issue": 3,
+    "attest": 4,
+    "reinstate": 5,
+    "close": 5,
+    "forceTransfer": 5,
+    "unpause": 5,
+    "admitEscrow": 5,
+    "admitModule": 5,
+}
+ESCROW_ROLES = {"admitToken": 5}
+
+REFERENCES = tuple(bytes([0xBB]) * 31 + bytes([number]) for number in range(12))
+NONCES = tuple(bytes([0x3E]) * 31 + bytes([number]) for number in range(3))
+COMMITMENTS = tuple(bytes([0xCC]) * 31 + bytes([number]) for number in range(3))
+HASH = bytes(range(32))
+
+_WALLET_KINDS = 8
+
+
+class Disagreement(AssertionError):  # noqa: N818
+    """Contract and model differ."""
+
+
+class Lockstep:
+    """A deployment, its model, and the transactions sent to both.
+
+    Attributes:
+        chain: The EVM.
+        world: The model.
+        succeeded: How often each function went through.
+        refused: How often each error was met, inside batches too.
+    """
+
+    def __init__(self, code: Mapping[str, Mapping[str, Any]]) -> None:
+        self.chain = Chain(code)
+        self.succeeded: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        chain = self.chain
+        governance = chain.deploy("Governance", DEPLOYER, ADMIN)
+        self.wallets = [
+            chain.deploy("InvariantWallet", DEPLOYER, WALLET_OWNER.address, answer)
+            for answer in range(_WALLET_KINDS)
+        ]
+        self.wallet = self.wallets[0]
+        signers = Signers(
+            {self.wallet: WALLET_OWNER.address}, agreeable=frozenset({self.wallets[7]})
+        )
+        self.world = World(signers)
+        self.world.now = chain.now
+        self.governance = Governance(self.world, governance, ADMIN)
+        self.cny = self._token("Tael Yuan", "CNY", 156, 2)
+        self.jpy = self._token("Tael Yen", "JPY", 392, 0)
+        at = chain.deploy(
+            "PaymentEscrow", DEPLOYER, governance, SCHEME, SCHEME_BPS, INTERCHANGE_CAP_BPS
+        )
+        self.escrow = Escrow(
+            self.world, at, self.governance, SCHEME, SCHEME_BPS, INTERCHANGE_CAP_BPS
+        )
+        self.tokens = (self.cny, self.jpy)
+        self.foreign: Counter[tuple[str, str]] = Counter()
+        self.replay = Replay({token.address for token in self.tokens}, at)
+        self.participants = (
+            *(bank.address for bank in BANKS),
+            SCHEME,
+            OUTSIDER,
+            self.wallet,
+            CLEARING,
+            QUEUE,
+            SUCCESSOR,
+            at,
+            ZERO,
+        )
+        self.modules = (at, CLEARING, QUEUE, SUCCESSOR, ZERO)
+        self.cards = (*(card.address for card in CARDS), self.wallet)
+        self.merchants = tuple(
+            merchant_id(acquirer, commitment)
+            for acquirer, commitment in (
+                (ACQUIRER, COMMITMENTS[0]),
+                (ACQUIRER, COMMITMENTS[1]),
+                (SECOND_ACQUIRER, COMMITMENTS[2]),
+            )
+        )
+        self._queries = list(self._fixed_queries())
+        self._checkpoint: Any = None
+        self._saved: Any = None
+        self._set_roles()
+
+    # Setting up
+
+    def _token(self, name: str, symbol: str, iso_code: int, exponent: int) -> Token:
+        governance = self.governance
+        arguments = (governance.address, name, symbol, iso_code, exponent)
+        at = self.chain.deploy("SettlementToken", DEPLOYER, *arguments)
+        return Token(self.world, at, governance, name)
+
+    def _set_roles(self) -> None:
+        governance = self.governance
+        roles = [(token, TOKEN_ROLES) for token in self.tokens] + [(self.escrow, ESCROW_ROLES)]
+        for contract, functions in roles:
+            interface = self.chain.interfaces[self.chain.kinds[contract.address]]
+            for function, role in functions.items():
+                selector = interface.functions[function][0].selector
+                arguments = (contract.address, [selector], role)
+                sent = self.chain.send(
+                    ADMIN, governance.address, "setTargetFunctionRole", *arguments
+                )
+                assert isinstance(sent, Done), sent
+                governance.roles[contract.address, function] = role
+        for role, holder in HOLDERS.items():
+            self.ok(ADMIN, governance, "grantRole", role, holder, 0)
+
+    def open_business(self) -> None:
+        """Four banks in two currencies, funded; merchants and cards ready; the escrow at work."""
+        escrow = self.escrow
+        banks = [bank.address for bank in BANKS]
+        for token in self.tokens:
+            for participant in (*banks, SCHEME):
+                self.ok(REGISTRAR, token, "admit", participant)
+            self.ok(ATTESTOR, token, "attest", 10_000_000, HASH, self.now + 30 * DAY)
+            for index, bank in enumerate(banks):
+                reference = keccak(encode(["string", "uint256"], ["opening", index]))
+                self.ok(DESK, token, "issue", bank, 1_000_000, reference)
+            self.ok(GOVERNOR, token, "admitEscrow", escrow.address)
+            self.ok(GOVERNOR, token, "admitModule", CLEARING)
+            self.ok(GOVERNOR, escrow, "admitToken", token.address)
+        owners = (ACQUIRER, ACQUIRER, SECOND_ACQUIRER)
+        for index, (owner, commitment) in enumerate(zip(owners, COMMITMENTS, strict=True)):
+            till = self.wallet if index == 2 else TILLS[index].address
+            self.ok(owner, escrow, "setMerchant", owner, commitment, till, 5411 + index, HASH)
+            limits = [(token.address, 5_000, int(Entry.ACTIVE)) for token in self.tokens]
+            self.ok(owner, escrow, "setAcceptances", self.merchants[index], limits)
+        for issuer in (ISSUER, SECOND_ISSUER):
+            cards = [
+                (card, token.address, 20_000, 60_000, int(Entry.ACTIVE))
+                for card in self.cards
+                for token in self.tokens
+            ]
+            self.ok(issuer, escrow, "setCards", issuer, cards)
+            self.ok(issuer, escrow, "setDelegate", DELEGATES[0].address, 127)
+        for acquirer in (ACQUIRER, SECOND_ACQUIRER):
+            verbs = Verb.CAPTURE | Verb.VOID | Verb.REFUND
+            self.ok(acquirer, escrow, "setDelegate", DELEGATES[1].address, int(verbs))
+
+    def keep(self) -> None:
+        """Make the present state the one that `start_over` returns to."""
+        self._checkpoint = self.chain.evm.snapshot()
+        self._saved = (self.world.save(), self.now, self.replay.save())
+        self.foreign.clear()
+
+    def start_over(self) -> None:
+        self.chain.evm.revert(self._checkpoint)
+        self._checkpoint = self.chain.evm.snapshot()
+        contracts, now, replayed = self._saved
+        self.world.load(contracts)
+        self.replay.load(replayed)
+        self.foreign.clear()
+        self.set_time(now)
+
+    # Time
+
+    @property
+    def now(self) -> int:
+        return self.world.now
+
+    def set_time(self, now: int) -> None:
+        self.world.now = now
+        self.chain.set_time(now)
+
+    def wait(self, seconds: int) -> None:
+        self.set_time(self.now + seconds)
+
+    # Transactions
+
+    def send(self, caller: str, to: Contract, function: str, *arguments: Any) -> Outcome:
+        """Send to both, compare everything, return what happened."""
+        before = self.world.save()
+        expected = self.world.send(caller, to.address, function, *arguments)
+        actual = self.chain.send(caller, to.address, function, *arguments)
+        if actual != expected:
+            call = f"{function}{arguments} from {caller}"
+            raise Disagreement(f"{call}\n  contract: {actual}\n  model:    {expected}")
+        if isinstance(actual, Done):
+            self.succeeded[function] += 1
+            self.replay.apply(actual.events, self.now)
+            self._count_skipped(actual.events)
+            self.compare()
+            self._follow_successor(caller, to, function, arguments)
+            invariants.check_step(self, before, caller, to, function, arguments, actual)
+        else:
+            self.refused[actual.error] += 1
+        return actual
+
+    def _count_skipped(self, events: tuple[Event, ...]) -> None:
+        for event in events:
+            if event.name == "PaymentSkipped":
+                self.refused[event.arguments[1].error] += 1
+
+    def ok(self, caller: str, to: Contract, function: str, *arguments: Any) -> Done:
+        """Send what must succeed."""
+        outcome = self.send(caller, to, function, *arguments)
+        if not isinstance(outcome, Done):
+            raise Disagreement(f"{function}{arguments} was refused: {outcome}")
+        return outcome
+
+    def refuse(
+        self, error: str, values: tuple[Any, ...], caller: str, to: Contract, function: str, *arguments: Any
+    ) -> None:
+        """Send what must be refused with exactly this error."""
+        outcome = self.send(caller, to, function, *arguments)
+        if outcome != Refused(error, values):
+            raise Disagreement(f"{function}{arguments}: {outcome}, not {Refused(error, values)}")
+        self.compare()
+
+    def _follow_successor(self, caller: str, to: Contract, function: str, arguments: Any) -> None:
+        """What another escrow than ours did to the holds of the account word."""
+        if not isinstance(to, Token) or caller != to.escrow:
+            return
+        if function == "holdFunds":
+            self.foreign[to.address, arguments[0]] += arguments[1]
+        elif function == "releaseHold":
+            self.foreign[to.address, arguments[0]] -= arguments[1]
+        elif function == "executeHold":
+            self.foreign[to.address, arguments[0]] -= arguments[2] + arguments[4] + arguments[5]
+        elif function == "settleNet" and arguments[2] == 1:
+            for participant, change in zip(arguments[0], arguments[1], strict=True):
+                if change < 0:
+                    self.foreign[to.address, participant] += change
+
+    # State
+
+    def compare(self) -> None:
+        """Compare what every view answers with what the model says, and the replay of the events."""
+        view = self.chain.view
+        for to, data, expect, label in self._queries:
+            answer, expected = view(to, data), expect()
+            if answer != expected:
+                raise Disagreement(f"{label}: {answer.hex()}, not {expected.hex()}")
+        for to, data, expected, label in self._moving_queries():
+            answer = view(to, data)
+            if answer != expected:
+                raise Disagreement(f"{label}: {answer.hex()}, not {expected.hex()}")
+        self.replay.compare(self)
+
+    def _data(self, to: Contract, name: str, *arguments: Any) -> bytes:
+        return self.chain.interfaces[self.chain.kinds[to.address]].calldata(name, *arguments)
+
+    def _fixed_queries(self) -> Iterator[tuple[str, bytes, Any, str]]:
+        """What is asked after every transaction, with the model's answer."""
+
+        def ask(to: Contract, expect: Any, name: str, *arguments: Any) -> tuple[str, bytes, Any, str]:
+            return to.address, self._data(to, name, *arguments), expect, f"{name}{arguments}"
+
+        for token in self.tokens:
+            yield ask(token, lambda t=token: _word(t.supply), "totalSupply")
+            yield ask(token, lambda t=token: _word(t.paused), "paused")
+            yield ask(token, lambda t=token: _address_word(t.escrow), "escrow")
+            yield ask(
+                token,
+                lambda t=token: _word(t.attested[0]) + _word(t.attested[1]) + t.attested[2],
+                "attestation",
+            )
+            for participant in self.participants:
+                for name, of in (
+                    ("balanceOf", _balance),
+                    ("availableOf", _available),
+                    ("heldOf", _held),
+                    ("statusOf", _status),
+                ):
+                    expect = lambda t=token, p=participant, of=of: _word(of(t.account(p)))  # noqa: E731
+                    yield ask(token, expect, name, participant)
+                for module in self.modules:
+                    expect = lambda t=token, m=module, p=participant: _word(t.held_for(m, p))  # noqa: E731
+                    yield ask(token, expect, "heldFor", module, participant)
+            for module in self.modules:
+                yield ask(token, lambda t=token, m=module: _word(t.is_module(m)), "isModule", module)
+            for bank in (*BANKS, STRANGER):
+                expect = lambda t=token, o=bank.address: _word(t.nonces.get(o, 0))  # noqa: E731
+                yield ask(token, expect, "nonces", bank.address)
+                for nonce in NONCES:
+                    key = (bank.address, nonce)
+                    expect = lambda t=token, k=key: _word(k in t.consumed)  # noqa: E731
+                    yield ask(token, expect, "authorizationState", *key)
+            for reference in REFERENCES:
+                expect = lambda t=token, r=reference: _word(r in t.issued)  # noqa: E731
+                yield ask(token, expect, "isIssued", reference)
+                expect = lambda t=token, k=(ISSUER, reference): _word(k in t.redeemed)  # noqa: E731
+                yield ask(token, expect, "isRedeemed", ISSUER, reference)
+        escrow = self.escrow
+        for issuer in (ISSUER, SECOND_ISSUER):
+            for card in self.cards:
+                for token in self.tokens:
+                    key = (issuer, card, token.address)
+                    yield ask(escrow, lambda k=key: _card(escrow.card(*k), *k[1:]), "cardOf", *key)
+                    yield ask(escrow, lambda k=key: _word(escrow.spent_today(*k)), "spentToday", *key)
+        for merchant in self.merchants:
+            expect = lambda m=merchant: _merchant(escrow.merchants.get(m, Merchant()))  # noqa: E731
+            yield ask(escrow, expect, "merchantOf", merchant)
+            for token in self.tokens:
+                expect = lambda k=(merchant, token.address): _acceptance(escrow, k)  # noqa: E731
+                yield ask(escrow, expect, "acceptanceOf", merchant, token.address)
+        for bank in BANKS:
+            for delegate in (*DELEGATES, STRANGER):
+                key = (bank.address, delegate.address)
+                yield ask(escrow, lambda k=key: _word(escrow.verbs.get(k, 0)), "verbsOf", *key)
+        for at in (*(token.address for token in self.tokens), OUTSIDER):
+            yield ask(escrow, lambda a=at: _word(a in escrow.tokens), "isTokenAdmitted", at)
+        governance = self.governance
+        yield ask(governance, lambda: _word(governance.admins), "adminCount")
+        for account in (ADMIN, SECOND_ADMIN, DEPLOYER, OUTSIDER):
+            expect = lambda k=(0, account): _word(k in governance.members) + _word(0)  # noqa: E731
+            yield ask(governance, expect, "hasRole", 0, account)
+
+    def _moving_queries(self) -> Iterator[tuple[str, bytes, bytes, str]]:
+        """What there is to ask depends on what happened."""
+        escrow = self.escrow
+        selector = self.chain.interfaces["PaymentEscrow"].functions["paymentOf"][0].selector
+        for identity, payment in escrow.payments.items():
+            amounts = (payment.captured, payment.voided, payment.refunded, payment.day)
+            expected = b"".join(_word(value) for value in (1, *amounts))
+            yield escrow.address, selector + identity, expected, f"paymentOf({identity.hex()})"
+        for token in self.tokens:
+            for (owner, spender), allowed in token.allowances.items():
+                data = self._data(token, "allowance", owner, spender)
+                yield token.address, data, _word(allowed), f"allowance({owner}, {spender})"
+            for key in token.redeemed:
+                data = self._data(token, "isRedeemed", *key)
+                yield token.address, data, _word(1), f"isRedeemed{key}"
+
+
+def _word(value: int) -> bytes:
+    return int(value).to_bytes(32, "big")
+
+
+def _address_word(value: str) -> bytes:
+    return bytes.fromhex(value[2:]).rjust(32, b"\0")
+
+
+def _balance(account: Account) -> int:
+    return account.balance
+
+
+def _available(account: Account) -> int:
+    return account.available
+
+
+def _held(account: Account) -> int:
+    return account.held
+
+
+def _status(account: Account) -> int:
+    return account.status
+
+
+def _card(entry: Card, card: str, token: str) -> bytes:
+    numbers = (entry.payment_limit, entry.day_limit, entry.status)
+    return _address_word(card) + _address_word(token) + b"".join(_word(each) for each in numbers)
+
+
+def _merchant(entry: Merchant) -> bytes:
+    acquirer, category, signer, name_hash = entry
+    return _address_word(acquirer) + _word(category) + _address_word(signer) + name_hash
+
+
+def _acceptance(escrow: Escrow, key: tuple[bytes, str]) -> bytes:
+    _, limit, status = escrow.acceptances.get(key, (ZERO, 0, Entry.NONE))
+    return _address_word(key[1]) + _word(limit) + _word(status)
+
+
+def fresh(code: Mapping[str, Mapping[str, Any]]) -> Lockstep:
+    """A deployment in business, with both sides compared, to which `start_over` returns."""
+    lockstep = Lockstep(code)
+    assert lockstep.now == START
+    lockstep.open_business()
+    lockstep.compare()
+    lockstep.keep()
+    return lockstep
