@@ -29,7 +29,7 @@ library SignatureLib {
         return signature.length == 65 && isValidVrs(signer, digest, uint8(signature[64]), r, s);
     }
 
-    /// @dev Assembly: OpenZeppelin's ECDSA.tryRecover does the same for 250 gas more, on every payment. The precompile
+    /// @dev Assembly: OpenZeppelin's ECDSA.tryRecover does the same for 100 gas more, on every payment. The precompile
     ///      writes nothing for an invalid signature, which leaves a word that is no address.
     function isValidVrs(address signer, bytes32 digest, uint8 v, bytes32 r, bytes32 s) internal view returns (bool ok) {
         if (uint256(s) > MAX_S) return false;

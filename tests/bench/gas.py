@@ -89,7 +89,10 @@ class Contract:
 
     def send(self, sender: str, name: str, *arguments: Any, inputs: int | None = None) -> int:
         """Sends a transaction; returns the gas its receipt says."""
-        return self.bench.send(sender, self.address, self._encode(name, arguments, inputs))
+        data = "0x" + self._encode(name, arguments, inputs).hex()
+        receipt = self.bench.transact({"from": sender, "to": self.address, "data": data})
+        self.bench.latest[name] = receipt
+        return int(receipt["gasUsed"], 16)
 
     def read(self, name: str, *arguments: Any) -> Any:
         function = self._function(name, None)
@@ -125,6 +128,8 @@ class Bench:
         self.merchant_key = _key("merchant")
         self.cards = [_key(f"card {number}") for number in range(BATCH + 1)]
         self.compiled = compile_contracts(mocks=False, extra_sources={"Peers.sol": PEERS})["contracts"]
+        self.latest: dict[str, dict[str, Any]] = {}
+        """The receipt of the last call of each function."""
         self._sequence = 0
 
     def deploy(self, name: str, *arguments: Any) -> Contract:
@@ -139,10 +144,6 @@ class Bench:
         data = bytes.fromhex(bytecode.removeprefix("0x")) + encode(types, arguments)
         receipt = self.transact({"from": self.operator, "data": "0x" + data.hex()})
         return Contract(self, to_checksum_address(receipt["contractAddress"]), abi)
-
-    def send(self, sender: str, to: str, data: bytes) -> int:
-        receipt = self.transact({"from": sender, "to": to, "data": "0x" + data.hex()})
-        return int(receipt["gasUsed"], 16)
 
     def transact(self, transaction: dict[str, str]) -> dict[str, Any]:
         digest = self.node.rpc("eth_sendTransaction", {**transaction, "gas": hex(GAS)})
@@ -480,7 +481,7 @@ def main() -> int:
     parser.add_argument("--node", choices=("anvil", "ganache"), default="anvil")
     parser.add_argument("--accept", action="store_true", help="make this run the expected one")
     options = parser.parse_args()
-    console = Console()
+    console = Console(width=110)
     with console.status("") as status:
         result = measure(options.node, lambda step: status.update(f"gas: {step}"))
     RESULT.parent.mkdir(parents=True, exist_ok=True)

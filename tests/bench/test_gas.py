@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-import gas
+from tests.bench import gas
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from qr_cases import Merchant, make_merchant
+from tests.sdk.qr.qr_cases import Merchant, make_merchant
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from qr_cases import VECTORS
+from tests.sdk.qr.qr_cases import VECTORS
 from tael import errors, qr
 from tael.qr import ber
 from tael.qr.findings import Findings

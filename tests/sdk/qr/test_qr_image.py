@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import segno
 from PIL import Image
-from qr_cases import Merchant, payload
+from tests.sdk.qr.qr_cases import Merchant, payload
 from tael import errors, qr
 from tael.qr import image as qr_image
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from qr_cases import body, payload, seal
+from tests.sdk.qr.qr_cases import body, payload, seal
 from tael import errors, qr
 
 BOTH, STRICT, NEITHER = "refused by both", "refused when strict", "accepted by both"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from qr_cases import VECTORS
+from tests.sdk.qr.qr_cases import VECTORS
 from tael import qr
 
 ACCEPTED = {  # kind: (lenient, strict)

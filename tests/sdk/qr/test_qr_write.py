@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from qr_cases import Merchant, payload
+from tests.sdk.qr.qr_cases import Merchant, payload
 from tael import errors, qr
 from tael.qr.amounts import MAX_AMOUNT_CHARACTERS
 
