@@ -2,15 +2,17 @@
 pragma solidity 0.8.30;
 
 /// @title Something that is no SettlementToken and answers every call as it pleases
-/// @dev Counts the calls that could have changed its state: a system that refuses it makes none.
+/// @dev May count the calls that could have changed its state: a system that refuses it makes none.
 contract HostileToken {
     bytes public answer;
     bool public reverts;
+    bool public counts;
     uint256 public callsThatMayWrite;
 
-    constructor(bytes memory answer_, bool reverts_) {
+    constructor(bytes memory answer_, bool reverts_, bool counts_) {
         answer = answer_;
         reverts = reverts_;
+        counts = counts_;
     }
 
     function count() external {
@@ -18,7 +20,8 @@ contract HostileToken {
     }
 
     fallback() external {
-        try this.count() {} catch {}
+        // In a static call the attempt fails and takes all the gas it was given.
+        if (counts) try this.count{gas: 50_000}() {} catch {}
         bytes memory reply = answer;
         if (reverts) {
             assembly ("memory-safe") {

@@ -43,9 +43,9 @@ def deployed(node: Node, project: Any) -> World:
 def w(deployed: World) -> Iterator[World]:
     """The world, rolled back at the end of the test."""
     before = deployed.node.snapshot()
-    tracked = dict(deployed.tracked)
-    labels = dict(deployed.chain.labels)
+    tracked, labels = dict(deployed.tracked), dict(deployed.chain.labels)
+    escrow, tokens = deployed.escrow, dict(deployed.tokens)
     yield deployed
     deployed.node.revert(before)
-    deployed.tracked = tracked
-    deployed.chain.labels = labels
+    deployed.tracked, deployed.chain.labels = tracked, labels
+    deployed.escrow, deployed.tokens = escrow, tokens

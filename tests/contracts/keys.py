@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from eth_keys import keys as eth_keys
 from eth_utils import keccak
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
@@ -59,3 +63,21 @@ class Key:
 
     def __repr__(self) -> str:
         return f"<{self.name} {self.address}>"
+
+
+def spoiled(good: Signature) -> Iterator[tuple[str, Signature]]:
+    """A valid signature made wrong in every way an edge of ECDSA allows."""
+    yield "high s", good.mirrored()
+    yield "high s, v kept", Signature(good.v, good.r, CURVE_ORDER - good.s)
+    yield "other v", Signature(55 - good.v, good.r, good.s)
+    yield "v 0", Signature(0, good.r, good.s)
+    yield "v 1", Signature(1, good.r, good.s)
+    yield "v 26", Signature(26, good.r, good.s)
+    yield "v 29", Signature(29, good.r, good.s)
+    yield "v 255", Signature(255, good.r, good.s)
+    yield "r 0", Signature(good.v, 0, good.s)
+    yield "s 0", Signature(good.v, good.r, 0)
+    yield "r and s 0", Signature(27, 0, 0)
+    yield "r is the order", Signature(good.v, CURVE_ORDER, good.s)
+    yield "r above the order", Signature(good.v, 2**256 - 1, good.s)
+    yield "s is the order", Signature(good.v, good.r, CURVE_ORDER)

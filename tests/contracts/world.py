@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eth_account import Account
 from eth_utils import keccak
@@ -13,9 +13,6 @@ from tael.testing import Node
 from tael.typed_data import Domain, dynamic_code_digest, escrow_domain
 from tests.contracts.chain import Chain, Contract, Event, Receipt, plain
 from tests.contracts.keys import Key, Signature
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SCHEME_BPS = 25
 INTERCHANGE_CAP_BPS = 300
@@ -66,17 +63,15 @@ class Payment:
     card: Any
     domain: Domain
     id: bytes = field(init=False)
+    packed: tuple[bytes, bytes, bytes, bytes] = field(init=False)
 
     def __post_init__(self) -> None:
         self.id = self.terms.payment_id(self.domain)
+        self.packed = self.terms.packed
 
     @property
     def parties(self) -> tuple[str, str, str]:
         return self.terms.parties
-
-    @property
-    def packed(self) -> tuple[bytes, bytes, bytes, bytes]:
-        return self.terms.packed
 
     @property
     def amount(self) -> int:
@@ -180,6 +175,7 @@ class World:
 
     def _open_business(self) -> None:
         self.shop = self.new_merchant(self.acquirer, "shop")
+        self.stall = self.new_merchant(self.acquirer, "stall")
         self.other_shop = self.new_merchant(self.other_acquirer, "other_shop")
         cards = ((self.issuer, self.card), (self.issuer, self.second_card))
         for issuer, card in (*cards, (self.other_issuer, self.other_card)):
@@ -267,6 +263,14 @@ class World:
         self.tracked[name] = payment
         return payment
 
+    def new_payment_of_zero(self) -> Payment:
+        """A payment of nothing: the SDK's `Terms` would not even build it."""
+        payment = self.new_payment()
+        card_and_amount = payment.packed[2][:20] + bytes(8) + payment.packed[2][28:]
+        payment.packed = (*payment.packed[:2], card_and_amount, payment.packed[3])
+        payment.id = self.escrow.paymentId(payment.parties, payment.packed)
+        return payment
+
     def authorize(self, payment: Payment) -> Receipt:
         return self.escrow.authorize(*payment.plain_form, by=self.actor(payment.terms.issuer))
 
@@ -307,7 +311,9 @@ class World:
             payment.domain, terms.merchant, terms.token, asked, terms.uetr, expiry
         )
         key = signer or next(
-            m.signer for m in (self.shop, self.other_shop) if m.id == terms.merchant
+            m.signer
+            for m in (self.shop, self.stall, self.other_shop)
+            if m.id == terms.merchant
         )
         return (asked, expiry, key.sign(digest).bytes65)
 
@@ -402,28 +408,3 @@ def _actor(node: Node, index: int, role: str) -> Actor:
     path = f"m/44'/60'/0'/0/{index}"
     return Actor(role, bytes(Account.from_mnemonic(node.mnemonic, account_path=path).key))
 
-
-@dataclass
-class Signatures:
-    """Every way to spoil a signature, for the entries that take one."""
-
-    good: Signature
-
-    def wrong_vrs(self) -> Iterator[tuple[str, Signature]]:
-        good = self.good
-        order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-        yield "high s", good.mirrored()
-        yield "high s, v kept", Signature(good.v, good.r, order - good.s)
-        yield "other v", Signature(55 - good.v, good.r, good.s)
-        yield "v 0", Signature(0, good.r, good.s)
-        yield "v 1", Signature(1, good.r, good.s)
-        yield "v as parity", Signature(good.v - 27, good.r, good.s)
-        yield "v 26", Signature(26, good.r, good.s)
-        yield "v 29", Signature(29, good.r, good.s)
-        yield "v 255", Signature(255, good.r, good.s)
-        yield "r 0", Signature(good.v, 0, good.s)
-        yield "s 0", Signature(good.v, good.r, 0)
-        yield "r and s 0", Signature(27, 0, 0)
-        yield "r is the order", Signature(good.v, order, good.s)
-        yield "r above the order", Signature(good.v, 2**256 - 1, good.s)
-        yield "s is the order", Signature(good.v, good.r, order)
