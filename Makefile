@@ -22,7 +22,8 @@ demo: setup ## Run the main job on a local Ganache: QR codes, payments, a busy d
 	@$(PY) scripts/demo.py
 
 .PHONY: test
-test: setup ## Run every test: contracts on Anvil and on Ganache, invariants, SDK, end to end
+test: ## Run every test: contracts on Anvil and on Ganache, invariants, SDK with both web3, end to end
+	@scripts/setup tests
 	@$(PY) scripts/test.py
 
 .PHONY: check

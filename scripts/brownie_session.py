@@ -2,7 +2,8 @@
 
 Brownie keeps its networks, packages and accounts in `~/.brownie`, which it creates and reads when
 it is imported, and looks for compilers in `~/.solcx`. Here it gets a home of its own under
-`build/`, and networks are added while it runs. Tests use `attached`; `scripts/brownie` is brownie's own command line on the same footing.
+`build/`, and networks are added while it runs. Tests use `attached`; `scripts/brownie` is brownie's
+own command line on the same footing.
 """
 
 from __future__ import annotations
@@ -17,17 +18,14 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from tael.testing import Node, start_node
+
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "build" / "home"
 LOCAL_URL = "http://127.0.0.1:8545"
 REQUEST_TIMEOUT_SECONDS = 120
 
 _NETWORK_VARIABLE = re.compile(r"TAEL_NETWORK_([A-Z0-9_]+)_URL")
-
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-from tael.testing import Node, start_node  # noqa: E402
 
 
 def import_brownie() -> Any:

@@ -29,6 +29,11 @@ SHOWN_LINES = 80
 ORDER = ("sdk", "contracts", "invariants", "bench", "e2e")
 COVERED_SDK_PERCENT = 95
 
+# The compiler's command line, the nodes and the payment codes, in which web3 has no part.
+NOT_FOR_WEB3_8 = tuple(
+    f"--ignore=tests/sdk/{name}" for name in ("qr", "test_artifacts.py", "test_nodes.py")
+)
+
 
 @dataclass
 class Part:
@@ -38,6 +43,7 @@ class Part:
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     python: Path = ROOT / ".venv" / "bin" / "python"
+    arguments: tuple[str, ...] = ()
 
     @property
     def log(self) -> Path:
@@ -83,6 +89,9 @@ def parts(selected: list[str]) -> list[Part]:
             ]
         else:
             found.append(Part(folder.name, folder))
+        if folder.name == "sdk":
+            web3_8 = ROOT / ".venv-web3-8" / "bin" / "python"
+            found.append(Part("sdk with web3 8", folder, python=web3_8, arguments=NOT_FOR_WEB3_8))
     return [part for part in found if not selected or any(word in part.name for word in selected)]
 
 
@@ -92,7 +101,7 @@ def command(part: Part, extra: list[str], with_coverage: bool) -> list[str]:
     line += ["-o", "junit_family=xunit2", str(part.folder.relative_to(ROOT))]
     if with_coverage:
         line += ["--cov", "--cov-report="]
-    return [*line, *extra]
+    return [*line, *part.arguments, *extra]
 
 
 def count(part: Part, exit_code: int) -> Counts:

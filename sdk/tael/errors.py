@@ -183,7 +183,7 @@ class WrongStateError(ContractRevertedError):
 
 
 class AlreadyDoneError(WrongStateError):
-    """The chain has this already and refuses a repeat: read what is there, and do not send again."""
+    """The chain has this already and refuses a repeat: read what is there, do not send again."""
 
     code = "already_done"
 

@@ -132,8 +132,8 @@ class History:
         times: dict[int, int] = {}
         for start in range(0, len(blocks), MAX_BLOCKS_PER_REQUEST):
             numbers = blocks[start : start + MAX_BLOCKS_PER_REQUEST]
-            answers = request_many(self._chain, 
-                [("eth_getBlockByNumber", [hex(number), False]) for number in numbers]
+            answers = request_many(
+                self._chain, [("eth_getBlockByNumber", [hex(number), False]) for number in numbers]
             )
             for number, answer in zip(numbers, answers, strict=True):
                 times[number] = int(answer["timestamp"], 16)

@@ -1,8 +1,8 @@
 """Addresses whose private keys are public: never to be trusted with money on a real chain.
 
 They derive from the phrases that development tools ship with (`m/44'/60'/0'/0/0` to `/19`) and from
-the numbers 1 to 256 as keys. A test derives them again. Kept as addresses because deriving them takes
-longer than most commands do.
+the numbers 1 to 256 as keys. A test derives them again. Kept as addresses because deriving them
+takes longer than most commands do.
 """
 
 from __future__ import annotations

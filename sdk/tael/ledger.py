@@ -44,7 +44,8 @@ class LedgerToken:
     """One currency's books; amounts in minor units.
 
     Args:
-        supply_minor: Issued less redeemed.
+        supply_minor: What transfers from and to nobody say is there.
+        issued_minor: Issued less redeemed, as these events say; must equal the supply.
         balances: What each participant owns, by address.
         escrowed: Part of it that the escrow holds, by issuer.
         reserved: Part of it that other modules hold, by module and participant.
@@ -58,6 +59,7 @@ class LedgerToken:
     """
 
     supply_minor: int = 0
+    issued_minor: int = 0
     balances: dict[str, int] = field(default_factory=dict)
     escrowed: dict[str, int] = field(default_factory=dict)
     reserved: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -189,10 +191,15 @@ class Ledger:
     def check(self) -> list[str]:
         """What does not add up inside the books, in words; empty when everything does.
 
-        Supply is the sum of the balances, and nobody's available is negative.
+        Supply is what was issued less what was redeemed, and the sum of the balances; nobody's
+        available is negative.
         """
         findings = []
         for address, token in self.tokens.items():
+            if token.issued_minor != token.supply_minor:
+                findings.append(
+                    f"{address}: supply {token.supply_minor}, issued {token.issued_minor}"
+                )
             total = sum(token.balances.values())
             if total != token.supply_minor:
                 findings.append(f"{address}: supply {token.supply_minor}, balances {total}")
@@ -253,12 +260,15 @@ class Ledger:
 
     @_apply.register
     def _(self, event: ev.Issued) -> None:
-        _add_once(self._token(event).issued, event.bank_reference, event)
+        token = self._token(event)
+        token.issued_minor += event.amount_minor
+        _add_once(token.issued, event.bank_reference, event)
 
     @_apply.register
     def _(self, event: ev.Redeemed) -> None:
-        key = (event.participant, event.bank_reference)
-        _add_once(self._token(event).redeemed, key, event)
+        token = self._token(event)
+        token.issued_minor -= event.amount_minor
+        _add_once(token.redeemed, (event.participant, event.bank_reference), event)
 
     @_apply.register
     def _(self, event: ev.AuthorizationUsed) -> None:

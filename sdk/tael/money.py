@@ -117,7 +117,7 @@ class Money:
             The exact amount.
 
         Raises:
-            AmountTypeError: A float, an integer (major or minor units? use `Money`), or another type.
+            AmountTypeError: A float, an integer (of which units? use `Money`), or another type.
             AmountError: Not a plain amount, or more decimal places than the currency has.
         """
         if isinstance(amount, Decimal):

@@ -7,7 +7,7 @@ here is the node's JSON as it is. Only reads go through here.
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from web3.exceptions import BadResponseFormat, Web3RPCError
 from web3.types import RPCEndpoint
@@ -16,6 +16,8 @@ from tael.errors import NodeUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from web3.types import RPCResponse
 
     from tael.chain import Chain
 
@@ -74,16 +76,18 @@ def request_many(chain: Chain, calls: Sequence[tuple[str, Sequence[object]]]) ->
     """
     if not calls:
         return []
+    # web3 declares batches on its JSON-RPC providers only, and every provider here is one.
+    provider: Any = chain.w3.provider
     requests = [(RPCEndpoint(method), list(params)) for method, params in calls]
 
     def ask() -> list[Any]:
-        answers = chain.w3.provider.make_batch_request(requests)
+        answers = provider.make_batch_request(requests)
         if not isinstance(answers, list):
             _result(answers)
             raise BadResponseFormat("one answer to many requests")
         if len(answers) != len(requests):
             raise BadResponseFormat(f"{len(answers)} answers to {len(requests)} requests")
-        # web3 numbers requests one after the other and sorts the answers: any gap is a wrong answer.
+        # web3 numbers requests one after the other and sorts the answers: a gap is a wrong answer.
         ids = [answer.get("id") for answer in answers]
         if any(not isinstance(each, int) for each in ids) or any(
             int(later or 0) - int(earlier or 0) != 1 for earlier, later in itertools.pairwise(ids)
@@ -111,4 +115,4 @@ def _result(answer: Any) -> Any:
     words = str(problem.get("message", problem) if isinstance(problem, dict) else problem)
     if any(each in words.lower() for each in _TOO_MUCH_WORDS):
         raise TooMuchError(f"the node will not answer so much at once: {words[:200]}")
-    raise Web3RPCError(words, rpc_response=answer)
+    raise Web3RPCError(words, rpc_response=cast("RPCResponse", answer))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NoReturn
 
 
@@ -19,6 +20,9 @@ class Secret:
     """
 
     __slots__ = ("reveal",)
+
+    reveal: Callable[[], str]
+    """Returns the secret."""
 
     def __init__(self, value: str) -> None:
         # A closure, so that neither `vars` nor a walk over the attributes meets the value itself.

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, runtime_checkable
 
 from eth_account import Account
-from eth_keys import keys
+from eth_keys.datatypes import PrivateKey
 from eth_utils import to_checksum_address
 
 from tael.errors import SigningKeyError
@@ -73,19 +73,18 @@ class PrivateKeySigner:
     _sign_transaction: Callable[[dict[str, Any]], bytes]
 
     def __init__(self, secret: Secret) -> None:
-        def private_key() -> keys.PrivateKey:
-            return keys.PrivateKey(bytes.fromhex(secret.reveal()))
+        key = PrivateKey(bytes.fromhex(secret.reveal()))
 
         def sign_digest(digest: bytes) -> bytes:
             if len(digest) != 32:
                 raise SigningKeyError(f"a digest is 32 bytes, not {len(digest)}")
-            signature = private_key().sign_msg_hash(digest).to_bytes()
+            signature: bytes = key.sign_msg_hash(digest).to_bytes()
             return signature[:64] + bytes([signature[64] + 27])
 
         def sign_transaction(transaction: dict[str, Any]) -> bytes:
             return bytes(Account.sign_transaction(transaction, secret.reveal()).raw_transaction)
 
-        self.address = private_key().public_key.to_checksum_address()
+        self.address = key.public_key.to_checksum_address()
         self._sign_digest = sign_digest
         self._sign_transaction = sign_transaction
 
@@ -102,11 +101,13 @@ class PrivateKeySigner:
         if match is None:
             raise SigningKeyError("a private key is 64 hexadecimal digits")
         try:
-            return cls(Secret(match[1].lower()))
+            signer = cls(Secret(match[1].lower()))
         except Exception:  # noqa: BLE001 - whatever the curve library says may quote the key
-            pass
-        del match
-        raise SigningKeyError("a private key lies between 1 and the order of the curve")
+            signer = None
+        if signer is None:
+            del match
+            raise SigningKeyError("a private key lies between 1 and the order of the curve")
+        return signer
 
     @classmethod
     def from_environment(
@@ -233,14 +234,15 @@ def _read_keystore(file: Path) -> dict[str, Any]:
 
 def _is_bounded(name: str, parameters: Mapping[str, Any]) -> bool:
     if name == "scrypt":
-        cost, block, parallel = (parameters[key] for key in ("n", "r", "p"))
-        if any(type(value) is not int or value < 1 for value in (cost, block, parallel)):
-            raise ValueError(name)
+        cost, block, parallel = (_count(parameters[key]) for key in ("n", "r", "p"))
         # Memory is 128 n r bytes (RFC 7914), time grows with n r p.
         return 128 * cost * block <= MAX_SCRYPT_BYTES and cost * block * parallel <= MAX_SCRYPT_WORK
     if name == "pbkdf2":
-        rounds = parameters["c"]
-        if type(rounds) is not int or rounds < 1:
-            raise ValueError(name)
-        return rounds <= MAX_PBKDF2_ROUNDS
+        return _count(parameters["c"]) <= MAX_PBKDF2_ROUNDS
     raise ValueError(name)
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(value)
+    return value

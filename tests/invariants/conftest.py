@@ -27,7 +27,7 @@ _COMMON = {
     "suppress_health_check": HealthCheck.all(),
 }
 settings.register_profile(
-    "invariants", max_examples=70, stateful_step_count=80, derandomize=True, **_COMMON
+    "invariants", max_examples=200, stateful_step_count=60, derandomize=True, **_COMMON
 )
 settings.register_profile("long", max_examples=700, stateful_step_count=120, **_COMMON)
 settings.register_profile(

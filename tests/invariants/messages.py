@@ -203,14 +203,16 @@ class Signers:
         s = (word & (2**255 - 1)).to_bytes(32, "big")
         return recover(digest, 27 + (word >> 255), r, s) == signer
 
-    def counts(self, signer: str, digest: bytes, signature: bytes) -> bool:
-        if len(signature) == 64 and self.counts_compact(signer, digest, signature[:32], signature[32:]):
-            return True
+    def counts_key(self, signer: str, digest: bytes, signature: bytes) -> bool:
+        """Ordinary keys only, 64 or 65 bytes."""
+        if len(signature) == 64:
+            return self.counts_compact(signer, digest, signature[:32], signature[32:])
         if len(signature) == 65:
-            r, s, v = signature[:32], signature[32:64], signature[64]
-            if recover(digest, v, r, s) == signer:
-                return True
-        return self._wallet(signer, digest, signature)
+            return recover(digest, signature[64], signature[:32], signature[32:64]) == signer
+        return False
+
+    def counts(self, signer: str, digest: bytes, signature: bytes) -> bool:
+        return self.counts_key(signer, digest, signature) or self._wallet(signer, digest, signature)
 
     def _wallet(self, signer: str, digest: bytes, signature: bytes) -> bool:
         if signer in self._agreeable:

@@ -32,8 +32,6 @@ MAX_BATCH = 200
 MAX_HOLD_SECONDS = 31 * DAY
 MAX_REFUND_SECONDS = 540 * DAY
 BPS = 10_000
-OVERFLOW = 0x11
-"""Solidity's panic code."""
 
 
 class Status(IntEnum):
@@ -295,7 +293,7 @@ class Token(Managed):
         return module in self.modules or (module == self.escrow and module != ZERO)
 
     def held_for(self, module: str, participant: str) -> int:
-        if module == self.escrow:
+        if module == self.escrow and module != ZERO:
             return self.account(participant).escrowed
         return self.reserved.get((module, participant), 0)
 
@@ -427,19 +425,18 @@ class Token(Managed):
         now = self.world.now
         fits = now < before <= now + MAX_ATTESTATION_SECONDS
         require(fits, "AttestationPeriodInvalid", now, before)
-        require(amount <= MAX_SUPPLY, "SupplyTooLarge", amount, MAX_SUPPLY)
+        require(amount <= MAX_SUPPLY, "AmountTooLarge", amount, MAX_SUPPLY)
         self.attested = (amount, before, document)
         self.emit("ReserveAttested", amount, before, document)
 
     def issue(self, participant: str, amount: int, reference: bytes) -> None:
         self.restricted("issue")
         self._not_paused()
+        require(amount <= MAX_SUPPLY, "AmountTooLarge", amount, MAX_SUPPLY)
         require(reference not in self.issued, "BankReferenceUsed", reference)
         reserve, before, _ = self.attested
         require(self.world.now < before, "ReserveStale", self.world.now, before)
         supply = self.supply + amount
-        if supply > MAX_WORD:
-            raise Refusal("Panic", OVERFLOW)
         require(supply <= reserve, "ReserveExceeded", supply, reserve)
         self._active(participant)
         self.issued.add(reference)
@@ -520,18 +517,25 @@ class Token(Managed):
     ) -> None:
         self._only_module()
         self._take_hold(debtor, amount + fee + released, released)
-        self._credit_parts(debtor, creditor, amount, collector, fee)
+        if amount:
+            self._credit_owed(debtor, creditor, amount)
+        if fee:
+            self._credit_owed(debtor, collector, fee)
 
     def pay(self, debtor: str, creditor: str, amount: int, collector: str, fee: int) -> None:
         self._not_paused()
         self._only_module()
         self._spend(debtor, amount + fee)
-        self._credit_parts(debtor, creditor, amount, collector, fee)
+        if amount:
+            self._credit_open(debtor, creditor, amount)
+        if fee:
+            self._credit_owed(debtor, collector, fee)
 
     def pay_back(self, debtor: str, creditor: str, amount: int) -> None:
         self._only_module()
         self._spend(debtor, amount)
-        self._credit_parts(debtor, creditor, amount, ZERO, 0)
+        if amount:
+            self._credit_owed(debtor, creditor, amount)
 
     def settle_net(self, participants: tuple[str, ...], changes: tuple[int, ...], source: int) -> None:
         self._only_module()
@@ -545,22 +549,19 @@ class Token(Managed):
             require(ascending, "NetOrderInvalid", previous, participant)
             previous = participant
             if change < 0:
-                if change == -(2**255):
-                    raise Refusal("Panic", OVERFLOW)
                 if source == Source.HOLD:
                     self._take_hold(participant, -change, 0)
                 else:
                     self._spend(participant, -change)
                 self.emit("Transfer", participant, self.sender, -change)
-        credits_ = 0
+        debits = sum(-change for change in changes if change < 0)
+        credited = 0
         for participant, change in zip(participants, changes, strict=True):
             if change > 0:
-                credits_ += change
-                if credits_ > MAX_WORD:
-                    raise Refusal("Panic", OVERFLOW)
+                credited += change
+                require(credited <= debits, "NetSumNotZero", debits, credited)
                 self._credit_owed(self.sender, participant, change)
-        debits = sum(-change for change in changes if change < 0)
-        require(debits == credits_, "NetSumNotZero", debits, credits_)
+        require(debits == credited, "NetSumNotZero", debits, credited)
 
     # Movements
 
@@ -610,12 +611,6 @@ class Token(Managed):
         status = self.account(creditor).status
         require(status != Status.NONE, "AccountCannotReceive", creditor, status)
         self._credit(debtor, creditor, amount)
-
-    def _credit_parts(self, debtor: str, creditor: str, amount: int, collector: str, fee: int) -> None:
-        if amount:
-            self._credit_owed(debtor, creditor, amount)
-        if fee:
-            self._credit_owed(debtor, collector, fee)
 
     def _credit(self, debtor: str, creditor: str, amount: int) -> None:
         account = self.account(creditor)
@@ -767,7 +762,8 @@ class Escrow(Directory):
     def authorize_many(self, parties: Any, items: Any, codes: Any) -> int:
         issuer, acquirer, token = parties
         self.only_permitted(self.sender, issuer, Verb.AUTHORIZE)
-        require(len(items) <= MAX_BATCH, "BatchTooLarge", len(items), MAX_BATCH)
+        require(0 < len(items) <= MAX_BATCH, "BatchSizeInvalid", len(items), MAX_BATCH)
+        require(token in self.tokens, "TokenNotAdmitted", token)
         available = self.token(token).account(issuer).available
         total = count = 0
         for packed, signature, code in items:
@@ -775,7 +771,7 @@ class Escrow(Directory):
             try:
                 chosen = codes[code - 1 : code] if code else ()
                 limit = self._review(identity, terms)
-                self._coded(identity, terms, limit, chosen)
+                self._coded(identity, terms, limit, chosen, self.world.signers.counts_key)
                 left = available - total
                 require(terms.amount <= left, "AvailableTooLow", identity, left, terms.amount)
                 self._card_signed_plain(identity, terms, signature)
@@ -792,13 +788,15 @@ class Escrow(Directory):
 
     def _open_plain(self, identity: bytes, terms: Terms, signature: Any, captured: int) -> None:
         limit = self._review(identity, terms)
-        self._coded(identity, terms, limit, ())
+        self._coded(identity, terms, limit, (), self.world.signers.counts)
         self._card_signed_plain(identity, terms, signature)
         self._open(identity, terms, captured)
 
     def _open_full(self, identity: bytes, terms: Terms, consents: Any, captured: int) -> None:
+        lengths = (len(consents[1]), len(consents[2]))
+        require(max(lengths) <= 1, "ConsentsTooMany", *lengths)
         limit = self._review(identity, terms)
-        self._coded(identity, terms, limit, consents[1])
+        self._coded(identity, terms, limit, consents[1], self.world.signers.counts)
         signed = self.world.signers.counts(terms.card, identity, consents[0])
         require(signed, "CardSignatureInvalid", identity, terms.card)
         self._open(identity, terms, captured)
@@ -836,7 +834,14 @@ class Escrow(Directory):
         require(open_, "MerchantNotActive", identity, terms.merchant, status)
         return static_limit
 
-    def _coded(self, identity: bytes, terms: Terms, limit: int, codes: Any) -> None:
+    def _coded(
+        self,
+        identity: bytes,
+        terms: Terms,
+        limit: int,
+        codes: Any,
+        counts: Callable[[str, bytes, bytes], bool],
+    ) -> None:
         if terms.amount <= limit:
             return
         require(len(codes) > 0, "DynamicCodeMissing", identity, terms.amount, limit)
@@ -849,7 +854,7 @@ class Escrow(Directory):
             self.domain, terms.merchant, terms.token, amount, terms.uetr, expires_at
         )
         signer = self.merchants[terms.merchant].signer
-        signed = self.world.signers.counts(signer, digest, signature)
+        signed = counts(signer, digest, signature)
         require(signed, "DynamicCodeSignatureInvalid", identity, terms.merchant)
 
     def _consented(self, identity: bytes, terms: Terms, verb: Verb, consents: Any) -> None:
@@ -902,7 +907,7 @@ class Escrow(Directory):
 
     def capture_many(self, parties: Any, items: Any) -> int:
         self.only_permitted(self.sender, parties[1], Verb.CAPTURE)
-        require(len(items) <= MAX_BATCH, "BatchTooLarge", len(items), MAX_BATCH)
+        require(0 < len(items) <= MAX_BATCH, "BatchSizeInvalid", len(items), MAX_BATCH)
         sums = (0, 0, 0)
         count = 0
         last = None
@@ -928,10 +933,13 @@ class Escrow(Directory):
         require(total > captured, "CaptureRepeated", identity, total, captured)
         limit = payment.terms.amount - payment.voided
         require(total <= limit, "CaptureTooLarge", identity, total, limit)
+        gross = total - captured
+        old, new = self.fees(payment.terms, captured), self.fees(payment.terms, total)
+        added = (new[0] - old[0], new[1] - old[1])
+        require(sum(added) <= gross, "CaptureBelowFees", identity, gross, sum(added))
         self.payments[identity] = payment._replace(captured=total)
         self.emit("PaymentCaptured", identity, total)
-        old, new = self.fees(payment.terms, captured), self.fees(payment.terms, total)
-        return total - captured, new[0] - old[0], new[1] - old[1]
+        return gross, *added
 
     def _execute(self, terms: Terms, parts: tuple[int, int, int]) -> None:
         gross, scheme, interchange = parts

@@ -110,7 +110,25 @@ def test_secret_is_refused_when_too_short_or_no_bytes(secret: bytes) -> None:
 
 @pytest.mark.parametrize(
     "reference",
-    ["", " ", " A", "A ", "A" * 36, "/A", "A/", "A//B", "A_B", "A\n", "é", "\uff21", "\u0663", "A\0", None, 7],
+    # A full-width letter and an Arabic digit are among them.
+    [
+        "",
+        " ",
+        " A",
+        "A ",
+        "A" * 36,
+        "/A",
+        "A/",
+        "A//B",
+        "A_B",
+        "A\n",
+        "é",
+        "\uff21",
+        "\u0663",
+        "A\0",
+        None,
+        7,
+    ],
 )
 def test_reference_is_refused_when_iso_20022_cannot_carry_it(reference: str) -> None:
     with pytest.raises(InvalidInputError):

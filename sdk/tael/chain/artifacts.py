@@ -81,6 +81,23 @@ class Artifact:
         return [each for each in self.abi if each["type"] == "error"]
 
 
+def signature_of(entry: Mapping[str, Any]) -> str:
+    """The canonical signature of a function, event or error: `transfer(address,uint256)`.
+
+    Args:
+        entry: Its ABI entry.
+    """
+    return f"{entry['name']}({','.join(_kind(each) for each in entry['inputs'])})"
+
+
+def _kind(parameter: Mapping[str, Any]) -> str:
+    kind = str(parameter["type"])
+    if not kind.startswith("tuple"):
+        return kind
+    inner = ",".join(_kind(each) for each in parameter["components"])
+    return f"({inner}){kind.removeprefix('tuple')}"
+
+
 @cache
 def load(name: str) -> Artifact:
     """Read one of the contracts that ship with the package.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -238,7 +239,7 @@ class Chain:
             if topics is not None:
                 wanted["topics"] = list(topics)
             try:
-                found = self.read(lambda wanted=wanted: self.w3.eth.get_logs(wanted))
+                found = self.read(partial(self.w3.eth.get_logs, wanted))
             except Web3RPCError as error:
                 # Every hosted node words its own limit on ranges and answers differently.
                 if size == 1:

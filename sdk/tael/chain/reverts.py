@@ -1,7 +1,7 @@
 """Why a contract refused: from the bytes of a revert to one typed error.
 
-One table says for every error the contracts can raise which class it becomes, what it means and what
-to do now. `docs/errors.md` is generated from it, and a test compares it with the ABIs both ways.
+One table says for every error the contracts can raise which class it becomes, what it means and
+what to do now. `docs/errors.md` is generated from it, a test compares it with the ABIs both ways.
 
 Nodes and libraries hand revert data over in many shapes; `find_revert_data` knows those of web3 7
 and 8 on Anvil, Ganache, Hardhat, geth and eth-tester.
@@ -20,7 +20,7 @@ from eth_abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils import keccak, to_checksum_address
 
-from tael.chain.artifacts import CONTRACTS, load
+from tael.chain.artifacts import CONTRACTS, load, signature_of
 from tael.errors import (
     AlreadyDoneError,
     ContractRevertedError,
@@ -61,7 +61,7 @@ SECTIONS: Mapping[str, tuple[Refusal, ...]] = MappingProxyType(
                 "AccessManagedUnauthorized",
                 NotPermittedError,
                 "The caller lacks the role that this function needs.",
-                "Call from an account that holds the role; `tael deploy --verify` lists the members.",
+                "Call from an account that holds the role; the deployment plan names its members.",
             ),
             Refusal(
                 "AccessManagedRequiredDelay",
@@ -90,7 +90,7 @@ SECTIONS: Mapping[str, tuple[Refusal, ...]] = MappingProxyType(
             Refusal(
                 "AccessManagerUnauthorizedCancel",
                 NotPermittedError,
-                "Only who scheduled the operation, a guardian of its role or an administrator may cancel it.",
+                "Only its scheduler, the guardian of its role or an administrator may cancel it.",
                 "Cancel from one of those accounts.",
             ),
             Refusal(
@@ -102,7 +102,7 @@ SECTIONS: Mapping[str, tuple[Refusal, ...]] = MappingProxyType(
             Refusal(
                 "AccessManagerNotScheduled",
                 WrongStateError,
-                "No such operation is scheduled: it was never scheduled, was cancelled, or is executed already.",
+                "No such operation is scheduled: never, not any more, or it is executed already.",
                 "Look the operation up, then schedule it if it is still wanted.",
             ),
             Refusal(
@@ -298,7 +298,7 @@ SECTIONS: Mapping[str, tuple[Refusal, ...]] = MappingProxyType(
                 "Give a `validBefore` in that span of chain time.",
             ),
             Refusal(
-                "SupplyTooLarge",
+                "AmountTooLarge",
                 LimitExceededError,
                 "More than the token can represent.",
                 "Check the amount's unit: minor units.",
@@ -437,7 +437,7 @@ SECTIONS: Mapping[str, tuple[Refusal, ...]] = MappingProxyType(
                 "DeadlinesInvalid",
                 TermsRefusedError,
                 "The deadlines are out of order or too far away.",
-                "authorizeBefore <= captureBefore <= refundBefore, capture within 31 days, refund within 540 days after.",
+                "Keep their order; capture within 31 days, refund within 540 days after that.",
             ),
             Refusal(
                 "AuthorizeTooLate",
@@ -524,15 +524,21 @@ SECTIONS: Mapping[str, tuple[Refusal, ...]] = MappingProxyType(
                 "Ask the issuer for a new consent.",
             ),
             Refusal(
+                "ConsentsTooMany",
+                TermsRefusedError,
+                "More than one dynamic code or consent in one payment.",
+                "Give at most one of each.",
+            ),
+            Refusal(
                 "AvailableTooLow",
                 InsufficientFundsError,
                 "The issuer's available amount does not reach for this payment of the batch.",
                 "Fund the issuer, then authorize this payment again.",
             ),
             Refusal(
-                "BatchTooLarge",
-                LimitExceededError,
-                "More payments than one batch takes.",
+                "BatchSizeInvalid",
+                TermsRefusedError,
+                "A batch takes at least one payment and at most the limit.",
                 "Split the batch.",
             ),
         ),
@@ -560,6 +566,12 @@ SECTIONS: Mapping[str, tuple[Refusal, ...]] = MappingProxyType(
                 LimitExceededError,
                 "The total exceeds the amount less what is voided.",
                 "Capture at most the limit.",
+            ),
+            Refusal(
+                "CaptureBelowFees",
+                LimitExceededError,
+                "The fees on this step would exceed what it captures.",
+                "Capture more at once.",
             ),
             Refusal(
                 "VoidRepeated",
@@ -803,8 +815,7 @@ def _errors_by_selector() -> Mapping[bytes, tuple[str, tuple[tuple[str, str], ..
         for entry in load(contract).errors:
             # Only elementary types occur in the contracts' errors; a test says so.
             inputs = tuple((each["name"], each["type"]) for each in entry["inputs"])
-            signature = f"{entry['name']}({','.join(kind for _, kind in inputs)})"
-            known[keccak(text=signature)[:4]] = (entry["name"], inputs)
+            known[keccak(text=signature_of(entry))[:4]] = (entry["name"], inputs)
     return known
 
 

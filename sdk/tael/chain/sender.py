@@ -164,7 +164,7 @@ class Sender:
             prepared = self.prepare(signer, to, data, reference=reference, value=value, nonce=nonce)
             if before_broadcast is not None:
                 before_broadcast(prepared)
-            return self.broadcast(prepared)
+            return self._deliver(prepared, sent_before=False)
 
     def prepare(
         self,
@@ -208,16 +208,26 @@ class Sender:
     def broadcast(self, prepared: PreparedTransaction) -> Receipt:
         """Hand a signed transaction to the network and wait until it is included.
 
-        May be called again with the same transaction at any time, after a crash for example.
+        May be called with the same transaction at any time, after a crash for example.
 
         Raises:
             ContractRevertedError: It was included and the contract refused.
+            NodeUnavailableError: Nothing was sent by this call.
             TransactionRefusedError: The node refused it for good, or its nonce went to another.
             OutcomeUnknownError: Its fate is open: look the hash up, do not resend.
         """
+        with self._lock_of(prepared.sender):
+            found = self.lookup(prepared)
+            if found is not None:
+                return found
+            if self.chain.read(lambda: self._is_passed(prepared)):
+                raise self._overtaken(prepared)
+            return self._deliver(prepared, sent_before=True)
+
+    def _deliver(self, prepared: PreparedTransaction, *, sent_before: bool) -> Receipt:
         deadline = time.monotonic() + self.wait_seconds
         self._last[prepared.sender] = prepared
-        self._submit(prepared, deadline, sent_before=False)
+        self._submit(prepared, deadline, sent_before=sent_before)
         return self._wait(prepared, deadline)
 
     def lookup(self, prepared: PreparedTransaction) -> Receipt | None:
@@ -256,7 +266,7 @@ class Sender:
         except (Web3RPCError, MethodUnavailable):
             tip = max(0, self.chain.read(lambda: int(eth.gas_price)) - int(base))
         self._require_fee(int(base) + tip)
-        # Twice the base fee outlasts six full blocks in a row, each of which raises it by an eighth.
+        # Twice the base fee outlasts five full blocks in a row, each raising it by an eighth.
         most = min(2 * int(base) + tip, self.max_fee_per_gas_wei)
         return {"maxFeePerGas": most, "maxPriorityFeePerGas": tip}
 
@@ -300,7 +310,7 @@ class Sender:
                         prepared, str(unavailable(error, self.chain.url))
                     ) from error
                 time.sleep(pause)
-                if self._is_known_now(prepared.transaction_hash):
+                if self._need_not_resend(prepared):
                     return
 
     def _is_taken(
@@ -320,11 +330,10 @@ class Sender:
         if is_node_failure(error):
             return False
         if any(each in words for each in _NONCE_WORDS):
-            raise TransactionRefusedError(
-                f"nonce {prepared.nonce} of {prepared.sender} went to another transaction, so this "
-                "one can never be included; call again",
-                transaction_hash=prepared.transaction_hash,
-            ) from error
+            # Its own perhaps, if it was sent before: the wait finds out.
+            if sent_before:
+                return True
+            raise self._overtaken(prepared) from error
         if sent_before:
             raise self._unknown(prepared, f"then the node said: {_short(error)}") from error
         raise TransactionRefusedError(
@@ -349,9 +358,8 @@ class Sender:
 
     def _look_after(self, prepared: PreparedTransaction, deadline: float) -> None:
         """Send the same bytes again if the node lost them; notice when another took the nonce."""
-        sender = to_checksum_address(prepared.sender)
         try:
-            mined = int(self.chain.w3.eth.get_transaction_count(sender, "latest"))
+            passed = self._is_passed(prepared)
             known = self._is_known(prepared.transaction_hash)
             included = self._receipt(prepared.transaction_hash) is not None
         except Exception as error:
@@ -360,12 +368,8 @@ class Sender:
             raise self._unknown(prepared, _short(error)) from error
         if included or known:
             return
-        if mined > prepared.nonce:
-            raise TransactionRefusedError(
-                f"nonce {prepared.nonce} of {prepared.sender} went to another transaction, so this "
-                "one can never be included; call again",
-                transaction_hash=prepared.transaction_hash,
-            )
+        if passed:
+            raise self._overtaken(prepared)
         self._submit(prepared, deadline, sent_before=True)
 
     def _result(self, prepared: PreparedTransaction, receipt: Any) -> Receipt:
@@ -445,13 +449,26 @@ class Sender:
             return False
         return True
 
-    def _is_known_now(self, transaction_hash: str) -> bool:
+    def _is_passed(self, prepared: PreparedTransaction) -> bool:
+        """Whether a transaction with this nonce is included, this one or another."""
+        sender = to_checksum_address(prepared.sender)
+        return int(self.chain.w3.eth.get_transaction_count(sender, "latest")) > prepared.nonce
+
+    def _need_not_resend(self, prepared: PreparedTransaction) -> bool:
+        # Never once the nonce is used: Ganache would run a sender's first transaction again.
         try:
-            return self._is_known(transaction_hash)
+            return self._is_known(prepared.transaction_hash) or self._is_passed(prepared)
         except Exception as error:
             if is_node_failure(error):
                 return False
             raise
+
+    def _overtaken(self, prepared: PreparedTransaction) -> TransactionRefusedError:
+        return TransactionRefusedError(
+            f"nonce {prepared.nonce} of {prepared.sender} went to another transaction, so this one "
+            "can never be included; call again",
+            transaction_hash=prepared.transaction_hash,
+        )
 
     def _unknown(self, prepared: PreparedTransaction, why: str) -> OutcomeUnknownError:
         return OutcomeUnknownError(

@@ -194,12 +194,16 @@ def _read_topic(index: int, convert: Callable[[str], Any]) -> Callable[[list[str
     return lambda topics, _: convert(topics[index])
 
 
+def _word_at(data: str, offset: int) -> str:
+    word = data[offset : offset + 64]
+    if len(word) != 64:
+        raise ValueError("the data is too short")
+    return word
+
+
 def _read_word(offset: int, convert: Callable[[str], Any]) -> Callable[[list[str], str], Any]:
     def read(_: list[str], data: str) -> Any:
-        word = data[offset : offset + 64]
-        if len(word) != 64:
-            raise ValueError("the data is too short")
-        return convert(word)
+        return convert(_word_at(data, offset))
 
     return read
 
@@ -216,8 +220,8 @@ def _read_packed(offset: int) -> Callable[[list[str], str], Any]:
 
 def _read_bytes(offset: int) -> Callable[[list[str], str], Any]:
     def read(_: list[str], data: str) -> bytes:
-        start = 2 * int(data[offset : offset + 64], 16)
-        size = 2 * int(data[start : start + 64], 16)
+        start = 2 * int(_word_at(data, offset), 16)
+        size = 2 * int(_word_at(data, start), 16)
         value = data[start + 64 : start + 64 + size]
         if len(value) != size:
             raise ValueError("the data is too short")

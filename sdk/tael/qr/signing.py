@@ -27,6 +27,7 @@ from tael.qr.tael_templates import (
     check_terms,
     to_address,
 )
+from tael.typed_data import DYNAMIC_CODE_TYPE, ESCROW_NAME, STATIC_CODE_TYPE, VERSION
 
 __all__ = [
     "DYNAMIC_CODE_TYPE",
@@ -37,13 +38,6 @@ __all__ = [
     "list_names",
     "sign",
 ]
-
-DOMAIN_NAME, DOMAIN_VERSION = "Tael Payment Escrow", "1"
-DYNAMIC_CODE_TYPE = (
-    "DynamicCode(bytes32 merchant,address token,uint256 amount,bytes16 uetr,uint48 expiresAt)"
-)
-STATIC_CODE_TYPE = "StaticCode(bytes32 merchant,bytes32 nameHash)"
-
 
 class _Signed(Protocol):
     @property
@@ -234,8 +228,8 @@ def _build(declaration: str, message: dict[str, Any], chain_id: int, escrow: str
         },
         "primaryType": kind,
         "domain": {
-            "name": DOMAIN_NAME,
-            "version": DOMAIN_VERSION,
+            "name": ESCROW_NAME,
+            "version": VERSION,
             "chainId": chain_id,
             "verifyingContract": to_checksum_address(escrow),
         },

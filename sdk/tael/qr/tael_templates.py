@@ -42,7 +42,7 @@ __all__ = [
 GUID = "org.tael"
 STATIC_MARKER = "STATIC"
 MAX_CHAIN_ID = 9_999_999_999
-MAX_EXPIRES_AT = 2**48 - 1
+MAX_EXPIRES_AT = 2**40 - 1
 ADDRESS_BYTES, MERCHANT_BYTES, UETR_BYTES = 20, 32, 16
 SIGNATURE_BYTES, SIGNER_CHECK_BYTES = 64, 4
 
@@ -67,7 +67,7 @@ class TaelPayload:
         escrow: The escrow contract, checksummed.
         merchant_id: 32 bytes.
         uetr: 16 bytes of a dynamic code; None marks a static one.
-        expires_at: Unix seconds, below 2**48; None for a static code.
+        expires_at: Unix seconds, below 2**40; None for a static code.
         signer_check: First four bytes of the signer's address. Tells a code altered after signing
             from one signed by another key; it is no part of the proof.
         signature: ERC-2098 compact signature, 64 bytes.
@@ -174,7 +174,7 @@ def check_terms(chain_id: int, expires_at: int | None) -> None:
     if not _is_number(chain_id, MAX_CHAIN_ID):
         raise InvalidInputError(f"A chain id here is 1 to {MAX_CHAIN_ID}; correct it.")
     if expires_at is not None and not _is_number(expires_at, MAX_EXPIRES_AT):
-        raise InvalidInputError("An expiry is Unix seconds below 2**48; correct it.")
+        raise InvalidInputError("An expiry is Unix seconds below 2**40; correct it.")
 
 
 def to_address(address: str, what: str) -> str:

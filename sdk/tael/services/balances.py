@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tael.errors import ConfigurationError, ReferenceConflictError
+from tael.errors import ConfigurationError
 from tael.events import (
     AuthorizationCanceled,
     AuthorizationUsed,
@@ -13,6 +13,7 @@ from tael.events import (
     Transfer,
     decode_all,
 )
+from tael.identifiers import ReferenceConflictError
 from tael.models import Balance, Reserve, Written
 from tael.rpc import request
 from tael.services.gateway import require_money
@@ -255,9 +256,7 @@ class Balances:
             signature,
             reference=reference,
             subject=nonce,
-            find_first=lambda: self._gateway.find_last(
-                token, AuthorizationCanceled, payer, nonce
-            ),
+            find_first=lambda: self._gateway.find_last(token, AuthorizationCanceled, payer, nonce),
         )
 
     # Internals

@@ -10,6 +10,7 @@ from tael import qr
 from tael.errors import InvalidInputError
 from tael.events import AcceptanceSet, CardSet, DelegateSet, MerchantSet
 from tael.models import Acceptance, CardEntry, EntryStatus, MerchantRecord, Verb, Written
+from tael.services.codes import sign_code, verify_code
 from tael.services.gateway import MAX_PAYMENT_MINOR
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tael.events import Event
     from tael.money import Currency
     from tael.services.gateway import Gateway
+    from tael.signers import Signer
 
 MAX_ENTRIES = 256
 
@@ -136,7 +138,11 @@ class Directory:
         if int(acquirer, 16) == 0:
             return None
         return MerchantRecord(
-            merchant_id, to_checksum_address(acquirer), to_checksum_address(signer), category_code, name_hash
+            merchant_id,
+            to_checksum_address(acquirer),
+            to_checksum_address(signer),
+            category_code,
+            name_hash,
         )
 
     def acceptance(self, merchant_id: bytes, currency: str | Currency) -> Acceptance:
@@ -167,31 +173,33 @@ class Directory:
         Raises:
             QrError: What is wrong with it; do not pay.
         """
-        read = qr.read(code) if isinstance(code, str) else code
-        merchant_id = qr.read_templates(read).merchant_id
-        record = self.merchant(merchant_id)
-        paid_in = read.currency or (None if currency is None else str(currency))
-        known = {item.alpha for item in self._gateway.currencies()}
-        acceptance = self.acceptance(merchant_id, paid_in) if paid_in in known else None
-        entry = qr.MerchantEntry(
-            acquirer=record.acquirer if record else self._gateway.escrow.address,
-            signer=record.signer if record else self._gateway.escrow.address,
-            name_hash=record.name_hash if record else bytes(32),
-            category_code=f"{record.category_code if record else 0:04d}",
-            static_limit_minor=acceptance.static_limit.amount_minor if acceptance else 0,
-            # Without a currency there is nothing yet that could be closed: the escrow decides.
-            active=record is not None
-            and (acceptance is None or acceptance.status == EntryStatus.ACTIVE),
-        )
-        return qr.verify(
-            read,
-            entry,
-            chain_id=self._gateway.chain.chain_id,
-            escrow=self._gateway.escrow.address,
-            now=self._gateway.now(),
-            token_for_currency=dict(self._gateway.manifest.tokens),
-            known_names=known_names,
-        )
+        return verify_code(self._gateway, self, code, currency, known_names)
+
+    def sign_code(
+        self,
+        code: qr.MerchantCode,
+        signer: Signer,
+        *,
+        merchant_id: bytes,
+        uetr: bytes | None = None,
+        expires_at: int | None = None,
+    ) -> qr.MerchantCode:
+        """Sign a merchant's code for this deployment, ready for `qr.write`.
+
+        Args:
+            code: What the code shall say, without Tael's templates.
+            signer: The merchant's key, as the Directory has it.
+            merchant_id: 32 bytes.
+            uetr: 16 bytes for a dynamic code, `client.uetr(reference)` for example; None for a
+                static one.
+            expires_at: Unix seconds by the chain's clock; with a UETR only.
+
+        Raises:
+            InvalidInputError: A value is missing, out of range, or has no place in such a code.
+
+        Source: `IPaymentEscrow.DynamicCode`; `docs/qr.md`.
+        """
+        return sign_code(self._gateway, code, signer, merchant_id, uetr, expires_at)
 
     # Cards
 
@@ -223,9 +231,7 @@ class Directory:
         )
         return self._gateway.written(receipt, reference)
 
-    def card(
-        self, card: str, currency: str | Currency, *, issuer: str | None = None
-    ) -> CardEntry:
+    def card(self, card: str, currency: str | Currency, *, issuer: str | None = None) -> CardEntry:
         """What an issuer lets a card spend, and what it spent in the chain's UTC day.
 
         Args:
@@ -250,7 +256,7 @@ class Directory:
     # Delegates
 
     def set_delegate(self, delegate: str, verbs: Verb, *, reference: str) -> Written:
-        """Let a key use these verbs for the client's participant, and no other; none takes all back.
+        """Let a key use these verbs for the client's participant and no other; none takes all back.
 
         Args:
             delegate: Address of the hot key.
@@ -263,9 +269,7 @@ class Directory:
         who = gateway.address(delegate, "delegate")
         if self.verbs(who) == verbs and verbs:
             return self._unchanged(reference, None, DelegateSet, gateway.participant, who)
-        receipt = gateway.write(
-            gateway.escrow, "setDelegate", who, int(verbs), reference=reference
-        )
+        receipt = gateway.write(gateway.escrow, "setDelegate", who, int(verbs), reference=reference)
         return gateway.written(receipt, reference)
 
     def verbs(self, delegate: str, *, participant: str | None = None) -> Verb:

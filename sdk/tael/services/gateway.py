@@ -14,12 +14,12 @@ from tael.errors import (
 )
 from tael.events import topic_of
 from tael.history import History
-from tael.identifiers import Identifiers, check_reference
+from tael.identifiers import MIN_SECRET_BYTES, Identifiers, check_reference
 from tael.models import Written
 from tael.money import Currency, Money
 from tael.rpc import request, request_many
+from tael.secrets import Secret
 from tael.services.contracts import Contract
-from tael.signers import require_usable
 from tael.typed_data import Domain, escrow_domain
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Gateway:
         self._sender = sender
         self._signer = signer
         self._participant = participant
-        self._reference_secret = reference_secret
+        self._reference_secret = None if reference_secret is None else _hide(reference_secret)
         self._identifiers: Identifiers | None = None
         self.escrow = Contract("PaymentEscrow", manifest.escrow)
         self.governance = Contract("Governance", manifest.governance)
@@ -102,7 +102,8 @@ class Gateway:
         """
         if self._identifiers is None:
             if self._reference_secret is not None:
-                self._identifiers = Identifiers(self.participant, self._reference_secret)
+                secret = bytes.fromhex(self._reference_secret.reveal())
+                self._identifiers = Identifiers(self.participant, secret)
             elif self.signer.address != self.participant:
                 raise ConfigurationError(
                     f"{self.signer.address} signs for {self.participant}: pass the participant's "
@@ -188,7 +189,8 @@ class Gateway:
             functions = [
                 contract.function(name, len(arguments)) for contract, name, arguments in chunk
             ]
-            answers = request_many(self.chain, 
+            answers = request_many(
+                self.chain,
                 [
                     (
                         "eth_call",
@@ -201,7 +203,7 @@ class Gateway:
                         ],
                     )
                     for function, (contract, _, arguments) in zip(functions, chunk, strict=True)
-                ]
+                ],
             )
             values += [
                 function.decode(bytes.fromhex(answer[2:]))
@@ -224,14 +226,15 @@ class Gateway:
             kind: The event's class.
             topics: Values of the indexed fields: 32 bytes or an address.
         """
-        words = [None if topic is None else _topic(topic) for topic in topics]
-        return self.history(contract).find_last(topic_of(kind), *words)
+        return self.history(contract).find_last(*self.topics(kind, *topics))
+
+    def topics(self, kind: type[Event], *values: bytes | str | None) -> list[str | None]:
+        """A filter for an event's logs by the values of its indexed fields; None is any."""
+        return [topic_of(kind), *(None if value is None else _topic(value) for value in values)]
 
     # Writing
 
-    def write(
-        self, contract: Contract, name: str, *arguments: object, reference: str
-    ) -> Receipt:
+    def write(self, contract: Contract, name: str, *arguments: object, reference: str) -> Receipt:
         """Send a call and wait until it is in a block.
 
         Raises:
@@ -244,12 +247,9 @@ class Gateway:
     def send(self, to: str, data: bytes, *, reference: str) -> Receipt:
         """Send call data and wait until it is in a block."""
         check_reference(reference)
-        require_usable(self.signer, self.chain)
         return self._sender.send(self.signer, to, data, reference=reference)
 
-    def written(
-        self, receipt: Receipt, reference: str, subject: bytes | None = None
-    ) -> Written:
+    def written(self, receipt: Receipt, reference: str, subject: bytes | None = None) -> Written:
         """What a receipt says."""
         return Written(
             reference=reference,
@@ -327,3 +327,9 @@ def _topic(value: bytes | str) -> str:
     if isinstance(value, bytes):
         return "0x" + value.hex()
     return "0x" + value[2:].lower().rjust(64, "0")
+
+
+def _hide(secret: bytes) -> Secret:
+    if not isinstance(secret, bytes) or len(secret) < MIN_SECRET_BYTES:
+        raise ConfigurationError(f"The reference secret has at least {MIN_SECRET_BYTES} bytes.")
+    return Secret(secret.hex())

@@ -16,7 +16,7 @@ OVERLAP_BLOCKS = 64
 
 
 class Openings:
-    """Remembers, per issuer, which reference hash and which UETR stand for which payment.
+    """Remembers, per issuer, which reference hash stands for which payment.
 
     The chain refuses the same terms twice, yet the same reference under new deadlines is another
     payment to it. What this has seen is how the second one is refused.
@@ -48,15 +48,19 @@ class Openings:
         return found
 
     def other_payment(self, terms: Terms, payment_id: bytes) -> bytes | None:
-        """Another payment that this issuer opened under the same reference or UETR, or None."""
-        issuer = terms.issuer
+        """Another payment that this issuer opened under the same reference, or None."""
+        other = self.find_by_reference(terms.issuer, terms.reference_hash)
+        return None if other == payment_id else other
+
+    def find_by_reference(self, issuer: str, reference_hash: bytes) -> bytes | None:
+        """The payment that an issuer opened under a reference, or None.
+
+        The UETR would not do: two of its cardholders may pay the same dynamic code.
+        """
         known = self._ids.setdefault(issuer, {})
         self._catch_up(issuer, known)
-        for key in (terms.reference_hash, terms.uetr):
-            other = known.get(key, payment_id)
-            if other != payment_id and self._exists(other):
-                return other
-        return None
+        found = known.get(reference_hash)
+        return found if found is not None and self._exists(found) else None
 
     def _catch_up(self, issuer: str, known: dict[bytes, bytes]) -> None:
         history = self._gateway.history(self._gateway.escrow)
@@ -71,7 +75,6 @@ class Openings:
         ):
             if isinstance(event, PaymentOpened):
                 known[event.reference_hash] = event.id
-                known[event.uetr] = event.id
         self._next[issuer] = head + 1
 
     def _exists(self, payment_id: bytes) -> bool:

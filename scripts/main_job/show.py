@@ -1,0 +1,111 @@
+"""Progress for whoever watches: bars and colours on a terminal, plain lines everywhere else."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+PLAIN_STEPS = 4
+
+
+class Tally:
+    """Counts what is done; several threads may."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.done = 0
+        self._guard = threading.Lock()
+
+    def add(self, count: int = 1) -> None:
+        """So many more are done."""
+        with self._guard:
+            self.done += count
+            self._shown()
+
+    def _shown(self) -> None:
+        """Tell whoever watches; nobody does here."""
+
+
+class _BarTally(Tally):
+    def __init__(self, total: int, progress: Progress, label: str) -> None:
+        super().__init__(total)
+        self._progress = progress
+        self._task = progress.add_task(escape(label), total=total)
+
+    def _shown(self) -> None:
+        self._progress.update(self._task, completed=self.done)
+
+
+class _LineTally(Tally):
+    def __init__(self, total: int, show: Show, label: str) -> None:
+        super().__init__(total)
+        self._show = show
+        self._label = label
+        self._told = 0
+
+    def _shown(self) -> None:
+        step = self.done * PLAIN_STEPS // self.total if self.total else PLAIN_STEPS
+        if step > self._told:
+            self._told = step
+            self._show.line(f"{self._label}: {self.done:,} of {self.total:,}")
+
+
+class Show:
+    """Writes to standard output.
+
+    Args:
+        is_terminal: Whether to draw; None asks standard output.
+    """
+
+    def __init__(self, is_terminal: bool | None = None) -> None:
+        self.is_terminal = sys.stdout.isatty() if is_terminal is None else is_terminal
+        self._console = Console(highlight=False, soft_wrap=True, force_terminal=self.is_terminal)
+        self._started = time.monotonic()
+        self._act = 0
+
+    def act(self, title: str) -> None:
+        """A new part begins."""
+        self._act += 1
+        seconds = time.monotonic() - self._started
+        self._console.print(f"\n[bold]{self._act}  {escape(title)}[/bold]  [dim]{seconds:.0f} s[/]")
+
+    def line(self, text: str) -> None:
+        """One thing that happened."""
+        self._console.print("   " + escape(text))
+
+    def refused(self, title: str, name: str) -> None:
+        """One thing that was refused, as it must be."""
+        self._console.print(f"   {escape(title)}: [red]{escape(name)}[/red]")
+
+    def proved(self, text: str, holds: bool) -> None:
+        """One thing that was checked."""
+        mark = "[green]ok[/green]    " if holds else "[bold red]FAILED[/bold red]"
+        self._console.print(f"   {mark} {escape(text)}")
+
+    @contextmanager
+    def progress(self, label: str, total: int) -> Iterator[Tally]:
+        """Count something that takes a while."""
+        if not self.is_terminal:
+            yield _LineTally(total, self, label)
+            return
+        columns = (
+            TextColumn("   {task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self._console) as bar:
+            yield _BarTally(total, bar, label)
+
+    def last(self, text: str) -> None:
+        """The closing line, with nothing after it."""
+        self._console.print()
+        # Not through the console: whoever reads the last line gets it whole and unadorned.
+        print(text, flush=True)

@@ -1,0 +1,170 @@
+"""Both sides of the counter: a till writes a code, a payer's phone reads and checks it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scripts.main_job.cast import Card, Shop
+from scripts.main_job.stage import INTERCHANGE_BPS, Stage
+from tael import Money, SignedPayment, qr
+
+CODE_SECONDS = 600
+_IMAGE_SCALE = 6
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A code as a picture.
+
+    Args:
+        text: Its payload.
+        picture: Its file, relative to the output.
+    """
+
+    text: str
+    picture: str
+
+
+def static_code(stage: Stage, shop: Shop, currency: str) -> str:
+    """What the sticker on the counter says: any amount, any number of times, one currency."""
+    return qr.write(_signed(stage, shop, _plain(shop, currency), None, None, None))
+
+
+def dynamic_code(
+    stage: Stage,
+    shop: Shop,
+    amount: Money,
+    *,
+    bill: str,
+    asks_for_tip: bool = False,
+    expires_at: int,
+) -> str:
+    """What the till's screen shows for one bill.
+
+    Args:
+        stage: Where.
+        shop: Whose till.
+        amount: Before a tip.
+        bill: The till's own number, from which the payment's UETR derives.
+        asks_for_tip: Whether the wallet shall ask for one.
+        expires_at: Unix seconds by the chain's clock.
+    """
+    currency = amount.currency.alpha
+    plain = _plain(shop, currency, amount=amount, bill=bill, asks_for_tip=asks_for_tip)
+    uetr = shop.bank.client.uetr(f"{shop.reference}/{bill}")
+    token = stage.manifest.token(currency)
+    return qr.write(_signed(stage, shop, plain, token, uetr, expires_at))
+
+
+def show_dynamic(
+    stage: Stage, shop: Shop, amount: Money, *, bill: str, asks_for_tip: bool = False
+) -> Printed:
+    """A dynamic code for ten minutes, as a picture."""
+    expires_at = stage.reader.now() + CODE_SECONDS
+    text = dynamic_code(
+        stage, shop, amount, bill=bill, asks_for_tip=asks_for_tip, expires_at=expires_at
+    )
+    return draw(stage, f"dynamic/{bill}", text)
+
+
+def show_static(stage: Stage, shop: Shop, currency: str) -> Printed:
+    """The sticker, as a picture."""
+    name = f"static/{shop.reference}-{currency}"
+    return draw(stage, name, static_code(stage, shop, currency))
+
+
+def draw(stage: Stage, name: str, text: str) -> Printed:
+    """Write a code as a PNG file below `qr/`."""
+    path = stage.folder / "qr" / f"{name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    qr.write_image(path, text, scale=_IMAGE_SCALE)
+    return Printed(text, str(path.relative_to(stage.folder)))
+
+
+def scan(stage: Stage, picture: str) -> qr.VerifiedCode:
+    """What a payer's phone does: read the picture, check it against the chain.
+
+    Raises:
+        QrError: The code must not be paid.
+    """
+    return stage.reader.directory.verify_code(qr.read_image(stage.folder / picture))
+
+
+def sign(
+    card: Card,
+    code: qr.VerifiedCode,
+    amount: Money,
+    *,
+    reference: str,
+    hold_seconds: int | None = None,
+) -> SignedPayment:
+    """The issuer prepares the terms, the payer has seen name and amount, the card signs.
+
+    Args:
+        card: Whose.
+        code: As scanned and checked.
+        amount: What is paid, tip included.
+        reference: The issuer's.
+        hold_seconds: How long the acquirer may take to capture; None is the usual time.
+    """
+    payments = card.bank.client.payments
+    lasting = {} if hold_seconds is None else {"hold_seconds": hold_seconds}
+    prepared = payments.prepare(
+        reference=reference,
+        card=card.address,
+        code=code,
+        amount=amount,
+        interchange_bps=INTERCHANGE_BPS,
+        **lasting,
+    )
+    return payments.sign(prepared, card.signer)
+
+
+def _plain(
+    shop: Shop,
+    currency: str,
+    *,
+    amount: Money | None = None,
+    bill: str | None = None,
+    asks_for_tip: bool = False,
+) -> qr.MerchantCode:
+    row = shop.row
+    local = None
+    if row.local_name:
+        local = qr.LanguageTemplate(language="ZH", name=row.local_name)
+    extra = None
+    if bill is not None:
+        extra = qr.AdditionalData(bill_number=bill, terminal_label=f"TILL {row.number:02d}")
+    return qr.MerchantCode(
+        accounts=(),
+        category_code=row.category_code,
+        currency=currency,
+        country=row.country,
+        name=row.name,
+        city=row.city,
+        initiation=qr.Initiation.STATIC if amount is None else qr.Initiation.DYNAMIC,
+        amount_minor=None if amount is None else amount.amount_minor,
+        tip=qr.PromptedTip() if asks_for_tip else None,
+        additional=extra,
+        language=local,
+    )
+
+
+def _signed(
+    stage: Stage,
+    shop: Shop,
+    plain: qr.MerchantCode,
+    token: str | None,
+    uetr: bytes | None,
+    expires_at: int | None,
+) -> qr.MerchantCode:
+    return qr.sign(
+        plain,
+        shop.till,
+        merchant_id=shop.merchant_id,
+        chain_id=stage.chain.chain_id,
+        escrow=stage.manifest.escrow,
+        token=token,
+        uetr=uetr,
+        expires_at=expires_at,
+    )

@@ -1,0 +1,133 @@
+"""`tael deploy` and `tael verify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tael.cli.command import Needs, YesOption, command, group
+from tael.cli.failures import ExitCode, UsageError
+from tael.cli.session import Session
+
+if TYPE_CHECKING:
+    from tael.deployment import DeploymentPlan
+    from tael.manifest import Manifest
+
+app = group("Deploying.")
+
+_Plan = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Deployment plan, TOML. [TAEL_PLAN]")
+]
+
+
+@command(app, "deploy", needs=Needs.KEY)
+def deploy(
+    session: Session,
+    plan: _Plan = None,
+    operator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="On a local chain, instead of a plan: holds every role, CNY and HKD.",
+        ),
+    ] = None,
+    yes: YesOption = False,
+) -> int:
+    """Deploy the contracts, or finish a deployment."""
+    from tael.deployment import deploy as run
+
+    chosen = _plan(session, plan, operator)
+    signer, chain, output = session.signer, session.chain, session.output
+    path = session.settings.manifest_path(chain.chain_id)
+    currencies = ", ".join(each.currency for each in chosen.currencies)
+    if not chain.is_local and not _is_complete(path):
+        question = f"{signer.address} deploys {currencies} on chain {chain.chain_id}. Go on?"
+        if not output.confirm(question, yes=yes):
+            output.note("nothing was deployed")
+            return ExitCode.REFUSED
+    with session.writing("deploying"):
+        manifest = run(
+            chain,
+            signer,
+            chosen,
+            manifest_path=path,
+            sender=session.sender,
+            progress=output.note,
+        )
+    document = _document(manifest, path)
+    facts = [
+        ("governance", manifest.governance),
+        ("escrow", manifest.escrow),
+        *manifest.tokens.items(),
+        ("manifest", path),
+    ]
+    said = f"✓ deployed on chain {manifest.chain_id}"
+    output.result(document, [output.styled(said, "green"), output.facts(facts)], bare=str(path))
+    return ExitCode.OK
+
+
+@command(app, "verify")
+def verify(session: Session, plan: _Plan = None) -> int:
+    """Compare what is on the chain with plan and manifest."""
+    from tael.deployment import DeploymentPlan
+    from tael.deployment import verify as run
+
+    output, manifest, chain = session.output, session.manifest, session.chain
+    path = plan or session.settings.plan
+    wanted = None if path is None else DeploymentPlan.load(path)
+    with output.working("reading roles, delays, modules and code"):
+        findings = run(chain, manifest, wanted)
+    document = {
+        "ok": not findings,
+        "chain_id": manifest.chain_id,
+        "findings": [
+            {"subject": each.subject, "expected": each.expected, "actual": each.actual}
+            for each in findings
+        ],
+    }
+    if findings:
+        rows = [[each.subject, each.expected, each.actual] for each in findings]
+        human: list[Any] = [
+            output.styled(f"✗ {len(findings)} findings on chain {manifest.chain_id}", "bold red"),
+            output.table(["SUBJECT", "EXPECTED", "FOUND"], rows),
+        ]
+    else:
+        said = f"✓ chain {manifest.chain_id} is as planned: code, roles, delays, modules, caps"
+        human = [output.styled(said, "green")]
+    output.result(document, human, bare="ok" if not findings else f"{len(findings)} findings")
+    return ExitCode.REFUSED if findings else ExitCode.OK
+
+
+def _plan(session: Session, plan: Path | None, operator: str | None) -> DeploymentPlan:
+    from tael.deployment import DeploymentPlan
+
+    if plan is not None and operator is not None:
+        raise UsageError("Name a --plan or an --operator, not both.")
+    path = plan or session.settings.plan
+    if operator is not None:
+        if not session.chain.is_local:
+            raise UsageError("One operator with every role is for local chains; write a --plan.")
+        return DeploymentPlan.development(operator)
+    if path is None:
+        raise UsageError("Name a --plan; on a local chain, --operator does instead.")
+    return DeploymentPlan.load(path)
+
+
+def _is_complete(path: Path) -> bool:
+    from tael.manifest import Manifest
+
+    return path.exists() and Manifest.load(path).complete
+
+
+def _document(manifest: Manifest, path: Path) -> dict[str, Any]:
+    return {
+        "chain_id": manifest.chain_id,
+        "governance": manifest.governance,
+        "escrow": manifest.escrow,
+        "tokens": dict(manifest.tokens),
+        "deployer": manifest.deployer,
+        "complete": manifest.complete,
+        "manifest": str(path),
+    }

@@ -1,0 +1,154 @@
+"""The client: one participant's way to one deployment, with a service for each kind of work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tael.chain import Chain, Sender, require_address
+from tael.manifest import Manifest
+from tael.services.balances import Balances
+from tael.services.contracts import Contract
+from tael.services.directory import Directory
+from tael.services.gateway import Gateway
+from tael.services.operations import Operations
+from tael.services.participants import Participants
+from tael.services.payments import Payments
+from tael.signers import require_usable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tael.history import History
+    from tael.money import Currency
+    from tael.signers import Signer
+
+__all__ = ["Client"]
+
+
+class Client:
+    """One participant's way to one deployment.
+
+    Nothing is signed before the chain's id, its genesis block and the code of every contract were
+    compared with the manifest.
+
+    Args:
+        chain: A connected chain, or the HTTP(S) address of its node.
+        manifest: What is deployed there: a manifest, or the path of its file.
+        signer: Who signs; None makes a client that can only read.
+        participant: The bank (or operator) acted for, if the signer is its delegate; None is the
+            signer's own address.
+        reference_secret: At least 32 bytes that the participant's identifiers derive from; None
+            takes it from the signer, which then must be the participant's own key and sign
+            deterministically. The same secret belongs into every process of the participant.
+        sender: Sends transactions; None makes one. Clients of one process that sign with the same
+            key must share it.
+
+    Raises:
+        NetworkMismatchError: Another chain than the manifest's.
+        CodeMismatchError: Another code than the manifest's at one of the addresses.
+        SigningKeyError: A well-known test key on a chain that is not local.
+        NodeUnavailableError: The node did not answer properly.
+
+    Attributes:
+        balances: Reading balances; issue, redeem, transfer.
+        participants: Admission, standing, reserve; what the operator's roles may do.
+        operations: What governance announces first: schedule, execute, cancel.
+        directory: Merchants, cards, delegates; checking scanned codes.
+        payments: Prepare, sign, authorize, charge, capture, void, refund, reclaim, status.
+
+    Example:
+        >>> client = Client("http://127.0.0.1:8545", "deployments/1337.json")  # doctest: +SKIP
+        >>> str(client.balances.supply("CNY"))  # doctest: +SKIP
+        '1000000.00 CNY'
+    """
+
+    def __init__(
+        self,
+        chain: Chain | str,
+        manifest: Manifest | str | Path,
+        signer: Signer | None = None,
+        *,
+        participant: str | None = None,
+        reference_secret: bytes | None = None,
+        sender: Sender | None = None,
+    ) -> None:
+        self.manifest = manifest if isinstance(manifest, Manifest) else Manifest.load(manifest)
+        self.chain = (
+            Chain.connect(chain, self.manifest.chain_id, self.manifest.genesis_hash)
+            if isinstance(chain, str)
+            else chain
+        )
+        self.manifest.check(self.chain)
+        if participant is not None:
+            require_address(participant, name="participant", other_than=self.manifest.addresses)
+        if signer is not None:
+            require_usable(signer, self.chain)
+        self.signer = signer
+        self._gateway = Gateway(
+            self.chain,
+            self.manifest,
+            sender or Sender(self.chain),
+            signer,
+            participant,
+            reference_secret,
+        )
+        self.balances = Balances(self._gateway)
+        self.operations = Operations(self._gateway)
+        self.participants = Participants(self._gateway, self.balances, self.operations)
+        self.directory = Directory(self._gateway)
+        self.payments = Payments(self._gateway, self.directory)
+
+    @property
+    def participant(self) -> str:
+        """Whose money moves and whose references these are.
+
+        Raises:
+            ConfigurationError: This client can only read and names no participant.
+        """
+        return self._gateway.participant
+
+    def now(self) -> int:
+        """The chain's clock, Unix seconds: the only one that deadlines obey."""
+        return self._gateway.now()
+
+    def history(self) -> History:
+        """The events of the deployment's tokens and escrow since it began."""
+        return self._gateway.history()
+
+    def read_many(self, calls: Sequence[tuple[Contract, str, Sequence[object]]]) -> list[Any]:
+        """Call view functions of the deployment's contracts, many in one request.
+
+        Args:
+            calls: Contract, function and arguments of each.
+
+        Returns:
+            Their results in the same order, decoded.
+        """
+        return self._gateway.read_many(calls)
+
+    def contract(self, kind: str, currency: str | Currency | None = None) -> Contract:
+        """One of the deployment's contracts, to schedule an operation for.
+
+        Args:
+            kind: ``SettlementToken``, ``PaymentEscrow`` or ``Governance``.
+            currency: Of the token.
+
+        Raises:
+            KeyError: There is no such kind of contract.
+        """
+        if currency is not None:
+            return self._gateway.token(currency)
+        return {"PaymentEscrow": self._gateway.escrow, "Governance": self._gateway.governance}[kind]
+
+    def uetr(self, reference: str) -> bytes:
+        """The UETR that this participant's reference gives, 16 bytes: for a dynamic code."""
+        return self._gateway.identifiers.uetr(reference)
+
+    def merchant_id(self, merchant: str) -> bytes:
+        """The id of the merchant that this acquirer knows by `merchant`, 32 bytes."""
+        return self._gateway.identifiers.merchant_id(merchant)
+
+    def __repr__(self) -> str:
+        who = "read only" if self.signer is None else self.participant
+        return f"Client({who} on chain {self.chain.chain_id})"

@@ -1,0 +1,247 @@
+"""Batches: many payments between the same two banks in one transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tael.chain import decode_revert
+from tael.errors import AlreadyDoneError, ContractRevertedError, InvalidInputError
+from tael.events import (
+    PaymentAuthorized,
+    PaymentCaptured,
+    PaymentOpened,
+    PaymentSkipped,
+    decode_all,
+    topic_of,
+)
+from tael.identifiers import check_reference
+from tael.models import BatchOutcome, Written
+from tael.services.signatures import compact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tael.chain import Receipt
+    from tael.events import Event
+    from tael.models import CodeProof, SignedPayment
+    from tael.services.gateway import Gateway
+    from tael.services.openings import Openings
+    from tael.terms import Terms
+
+MAX_ITEMS = 200
+MAX_BATCH_REFERENCE_CHARACTERS = 29
+
+Parties = tuple[str, str, str]
+
+
+class Batches:
+    """Groups, chunks and sends; tells for every payment what became of it."""
+
+    def __init__(self, gateway: Gateway, openings: Openings) -> None:
+        self._gateway = gateway
+        self._openings = openings
+
+    def authorize(self, payments: Sequence[SignedPayment], reference: str) -> list[BatchOutcome]:
+        """See `Payments.authorize_many`."""
+        _require_reference(reference)
+        ids = [payment.payment_id for payment in payments]
+        _require_once(ids)
+        signatures = [_signature(payment) for payment in payments]
+        outcomes = self._opened_before(ids, reference)
+        groups: dict[Parties, list[int]] = {}
+        for index, payment in enumerate(payments):
+            if payment.payment_id != payment.terms.payment_id(self._gateway.domain):
+                raise InvalidInputError(f"Payment {index} is for another escrow or chain.")
+            if ids[index] not in outcomes:
+                groups.setdefault(payment.terms.parties, []).append(index)
+        limits = self._static_limits(
+            [payments[i].terms for group in groups.values() for i in group]
+        )
+        for parties, chunk, name in _chunks(groups, reference):
+            codes: list[tuple[int, int, bytes]] = []
+            items = []
+            for index in chunk:
+                terms, proof = payments[index].terms, payments[index].prepared.proof
+                code = 0
+                if proof is not None and terms.amount_minor > limits[terms.merchant, terms.token]:
+                    codes.append(_code(proof))
+                    code = len(codes)
+                items.append((terms.packed, signatures[index], code))
+            outcomes |= self._send(
+                "authorizeMany",
+                (parties, items, codes),
+                [ids[index] for index in chunk],
+                name,
+                PaymentAuthorized,
+                self._find_opening,
+            )
+        return [outcomes[id_] for id_ in ids]
+
+    def capture(self, items: Sequence[tuple[Terms, int]], reference: str) -> list[BatchOutcome]:
+        """See `Payments.capture_many`; each item is terms and new total in minor units."""
+        _require_reference(reference)
+        ids = [terms.payment_id(self._gateway.domain) for terms, _ in items]
+        _require_once(ids)
+        totals = {id_: total for id_, (_, total) in zip(ids, items, strict=True)}
+        outcomes: dict[bytes, BatchOutcome] = {}
+        groups: dict[Parties, list[int]] = {}
+        for index, (terms, _) in enumerate(items):
+            groups.setdefault(terms.parties, []).append(index)
+
+        def find_capture(payment_id: bytes) -> Event | None:
+            history = self._gateway.history(self._gateway.escrow)
+            events = history.events(
+                topics=(topic_of(PaymentCaptured), "0x" + payment_id.hex()), with_times=False
+            )
+            wanted = totals[payment_id]
+            return next(
+                (
+                    event
+                    for event in events
+                    if isinstance(event, PaymentCaptured) and event.captured_total_minor == wanted
+                ),
+                None,
+            )
+
+        for parties, chunk, name in _chunks(groups, reference):
+            outcomes |= self._send(
+                "captureMany",
+                (parties, [(items[index][0].packed, items[index][1]) for index in chunk]),
+                [ids[index] for index in chunk],
+                name,
+                PaymentCaptured,
+                find_capture,
+            )
+        return [outcomes[id_] for id_ in ids]
+
+    def _send(
+        self,
+        verb: str,
+        arguments: tuple[object, ...],
+        ids: list[bytes],
+        reference: str,
+        kind: type[Event],
+        find_first: Callable[[bytes], Event | None],
+    ) -> dict[bytes, BatchOutcome]:
+        gateway = self._gateway
+        try:
+            receipt = gateway.write(gateway.escrow, verb, *arguments, reference=reference)
+        except ContractRevertedError as refusal:
+            # The transaction as a whole was refused, and with it each of its payments.
+            return {id_: BatchOutcome(id_, None, refusal) for id_ in ids}
+        refusals = self._refusals(receipt)
+        accepted = {
+            event.id
+            for event in decode_all(receipt.logs)
+            if isinstance(event, (PaymentOpened, PaymentCaptured)) and isinstance(event, kind)
+        }
+        return {
+            id_: BatchOutcome(id_, gateway.written(receipt, reference, id_), None)
+            if id_ in accepted
+            else self._skipped(id_, refusals[id_], reference, find_first)
+            for id_ in ids
+        }
+
+    def _skipped(
+        self,
+        payment_id: bytes,
+        refusal: ContractRevertedError,
+        reference: str,
+        find_first: Callable[[bytes], Event | None],
+    ) -> BatchOutcome:
+        if isinstance(refusal, AlreadyDoneError) or refusal.name == "CaptureTooLate":
+            # A repeat: what counts is whether this very thing was done before.
+            first = find_first(payment_id)
+            if first is not None:
+                written = self._gateway.written_before(first, reference, payment_id)
+                return BatchOutcome(payment_id, written, None)
+        return BatchOutcome(payment_id, None, refusal)
+
+    def _refusals(self, receipt: Receipt) -> dict[bytes, ContractRevertedError]:
+        return {
+            event.id: decode_revert(event.refusal, transaction_hash=receipt.transaction_hash)
+            for event in decode_all(receipt.logs)
+            if isinstance(event, PaymentSkipped)
+        }
+
+    def _opened_before(self, ids: list[bytes], reference: str) -> dict[bytes, BatchOutcome]:
+        gateway = self._gateway
+        states = gateway.read_many([(gateway.escrow, "paymentOf", (id_,)) for id_ in ids])
+        opened = [id_ for id_, state in zip(ids, states, strict=True) if state[0]]
+        if not opened:
+            return {}
+        found = self._openings.find_many(opened)
+        written: dict[str, Written] = {}
+        outcomes = {}
+        for id_, event in found.items():
+            if not isinstance(event, PaymentAuthorized):
+                continue
+            at = event.at.transaction_hash
+            if at not in written:
+                written[at] = gateway.written_before(event, reference, id_)
+            outcomes[id_] = BatchOutcome(id_, _with_subject(written[at], id_), None)
+        return outcomes
+
+    def _find_opening(self, payment_id: bytes) -> Event | None:
+        event = self._openings.find(payment_id)
+        return event if isinstance(event, PaymentAuthorized) else None
+
+    def _static_limits(self, terms: list[Terms]) -> dict[tuple[bytes, str], int]:
+        keys = sorted({(each.merchant, each.token) for each in terms})
+        answers: list[Any] = self._gateway.read_many(
+            [(self._gateway.escrow, "acceptanceOf", key) for key in keys]
+        )
+        return {key: int(answer[1]) for key, answer in zip(keys, answers, strict=True)}
+
+
+def _chunks(
+    groups: dict[Parties, list[int]], reference: str
+) -> Iterator[tuple[Parties, list[int], str]]:
+    chunks = [
+        (parties, indexes[start : start + MAX_ITEMS])
+        for parties, indexes in groups.items()
+        for start in range(0, len(indexes), MAX_ITEMS)
+    ]
+    for number, (parties, chunk) in enumerate(chunks, start=1):
+        yield parties, chunk, reference if len(chunks) == 1 else f"{reference}-{number}"
+
+
+def _signature(payment: SignedPayment) -> tuple[bytes, bytes]:
+    words = compact(payment.card_signature)
+    if words is None:
+        raise InvalidInputError(
+            f"The signature of payment 0x{payment.payment_id.hex()} is no ordinary key's; "
+            "authorize it alone."
+        )
+    return words
+
+
+def _code(proof: CodeProof) -> tuple[int, int, bytes]:
+    return (proof.amount_minor, proof.expires_at, proof.signature)
+
+
+def _with_subject(written: Written, subject: bytes) -> Written:
+    return Written(
+        reference=written.reference,
+        transaction_hash=written.transaction_hash,
+        block_number=written.block_number,
+        gas_used=written.gas_used,
+        repeated=written.repeated,
+        subject=subject,
+    )
+
+
+def _require_reference(reference: str) -> None:
+    check_reference(reference)
+    if len(reference) > MAX_BATCH_REFERENCE_CHARACTERS:
+        raise InvalidInputError(
+            f"A batch's reference has at most {MAX_BATCH_REFERENCE_CHARACTERS} characters, since "
+            "its transactions count it up; shorten it."
+        )
+
+
+def _require_once(ids: list[bytes]) -> None:
+    if not ids:
+        raise InvalidInputError("The batch is empty.")
+    if len(set(ids)) != len(ids):
+        raise InvalidInputError("A payment stands in the batch twice; take it out.")

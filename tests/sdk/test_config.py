@@ -1,0 +1,143 @@
+"""Settings: the environment wins, networks by name, and no file that others can read: S23."""
+
+import os
+
+import pytest
+from eth_account import Account
+from tael.config import LOCAL_URL, Settings, read_env_file
+from tael.errors import ConfigurationError, SigningKeyError
+
+KEY = "ab" * 32
+OTHER_KEY = "cd" * 32
+
+
+@pytest.fixture
+def env_file(tmp_path):
+    def write(text, mode=0o600):
+        file = tmp_path / ".env"
+        file.write_text(text)
+        file.chmod(mode)
+        return file
+
+    return write
+
+
+def load(file=None, network="", **environment):
+    return Settings.load(network, env_file=file, environment=environment)
+
+
+@pytest.mark.threat("S23")
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o602, 0o777])
+def test_load_refuses_when_others_can_reach_the_file(env_file, mode):
+    file = env_file(f"TAEL_KEY={KEY}\n", mode)
+    with pytest.raises(ConfigurationError, match="chmod 600") as refused:
+        load(file)
+    assert KEY not in str(refused.value)
+
+
+@pytest.mark.threat("S23")
+@pytest.mark.parametrize("mode", [0o600, 0o400])
+def test_load_reads_when_only_the_owner_can(env_file, mode):
+    settings = load(env_file(f"TAEL_KEY={KEY}\nTAEL_CHAIN_ID=11155111\n", mode))
+    assert settings.chain_id == 11155111
+    assert settings.signer().address == Account.from_key(KEY).address
+
+
+def test_load_uses_defaults_when_nothing_is_set(tmp_path):
+    settings = load(tmp_path / "absent")
+    assert settings.rpc_url == LOCAL_URL
+    assert settings.chain_id is None
+    assert not settings.has_signer
+    assert str(settings.manifest_path(137)) == os.path.join("deployments", "137.json")  # noqa: PTH118
+    with pytest.raises(SigningKeyError, match="TAEL_KEY"):
+        settings.signer()
+
+
+def test_environment_wins_when_the_file_says_otherwise(env_file):
+    file = env_file("TAEL_RPC_URL=http://file:1\nTAEL_CHAIN_ID=1\nTAEL_MANIFEST=/file.json\n")
+    settings = load(file, TAEL_RPC_URL="http://environment:2")
+    assert settings.rpc_url == "http://environment:2"
+    assert settings.chain_id == 1
+    assert str(settings.manifest_path(1)) == "/file.json"
+
+
+def test_network_wins_when_it_is_named(env_file):
+    file = env_file(
+        f"TAEL_KEY={KEY}\nTAEL_RPC_URL=http://general\nTAEL_PLAN=/plan.toml\n"
+        "TAEL_NETWORK_SEPOLIA_URL=https://sepolia\nTAEL_NETWORK_SEPOLIA_CHAIN_ID=11155111\n"
+        f"TAEL_NETWORK_SEPOLIA_KEY={OTHER_KEY}\n"
+    )
+    sepolia = load(file, "sepolia")
+    assert (sepolia.rpc_url, sepolia.chain_id) == ("https://sepolia", 11155111)
+    assert sepolia.signer().address == Account.from_key(OTHER_KEY).address
+    assert str(sepolia.plan) == "/plan.toml"
+    plain = load(file)
+    assert (plain.rpc_url, plain.chain_id) == ("http://general", None)
+    assert plain.signer().address == Account.from_key(KEY).address
+
+
+def test_load_refuses_when_the_network_is_not_known():
+    with pytest.raises(
+        ConfigurationError, match=r"TAEL_NETWORK_MAINNET_URL \(known now: sepolia\)"
+    ):
+        load(network="mainnet", TAEL_NETWORK_SEPOLIA_URL="https://sepolia")
+    with pytest.raises(ConfigurationError, match="no name of a network"):
+        load(network="../x")
+    assert load(network="ganache").rpc_url == LOCAL_URL
+
+
+@pytest.mark.parametrize("chain_id", ["0", "-1", "0x1", "1_0", "١", "1" * 30, "one"])
+def test_load_refuses_when_the_chain_id_is_no_number(chain_id):
+    with pytest.raises(ConfigurationError, match="TAEL_CHAIN_ID"):
+        load(TAEL_CHAIN_ID=chain_id)
+
+
+def test_file_is_taken_literally_when_it_looks_like_a_shell(env_file):
+    file = env_file("TAEL_KEYSTORE=${HOME}/x$(id)\nTAEL_PLAN='a b'\nEMPTY\n")
+    assert read_env_file(file) == {"TAEL_KEYSTORE": "${HOME}/x$(id)", "TAEL_PLAN": "a b"}
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"A=" + b"x" * 70_000])
+def test_file_is_refused_when_it_is_no_settings_file(tmp_path, content):
+    file = tmp_path / ".env"
+    file.write_bytes(content)
+    file.chmod(0o600)
+    with pytest.raises(ConfigurationError):
+        read_env_file(file)
+    with pytest.raises(ConfigurationError):
+        read_env_file(tmp_path)
+
+
+def test_signer_comes_from_the_keystore_when_it_is_set(tmp_path):
+    import json
+
+    keystore = tmp_path / "key.json"
+    keystore.write_text(json.dumps(Account.encrypt(KEY, "secret", kdf="pbkdf2", iterations=1000)))
+    password = tmp_path / "password"
+    password.write_text("secret\n")
+    settings = load(TAEL_KEYSTORE=str(keystore), TAEL_KEYSTORE_PASSWORD_FILE=str(password))
+    assert settings.has_signer
+    assert settings.signer().address == Account.from_key(KEY).address
+    assert (
+        load(TAEL_KEYSTORE=str(keystore), TAEL_KEYSTORE_PASSWORD="secret").signer().address
+        == Account.from_key(KEY).address
+    )
+    with pytest.raises(SigningKeyError, match="PASSWORD_FILE"):
+        load(TAEL_KEYSTORE=str(keystore)).signer()
+    with pytest.raises(SigningKeyError, match="keep one"):
+        load(TAEL_KEYSTORE=str(keystore), TAEL_KEY=KEY).signer()
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        load(TAEL_KEYSTORE=str(keystore), TAEL_KEYSTORE_PASSWORD_FILE=str(tmp_path / "absent"))
+
+
+@pytest.mark.threat("S22")
+def test_settings_show_no_secret_when_printed():
+    settings = load(
+        TAEL_RPC_URL="https://user:word@host.example/v3/deadbeefapikey?token=1",
+        TAEL_KEY=KEY,
+        TAEL_KEYSTORE_PASSWORD="hunter2",
+    )
+    for shown in (repr(settings), str(settings)):
+        for secret in (KEY, "hunter2", "deadbeefapikey", "word@", "token"):
+            assert secret not in shown
+    assert str(settings) == "default at https://host.example"

@@ -1,0 +1,190 @@
+"""Every event of the ABIs is declared, and decoding by slicing equals web3's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from eth_abi import encode
+from eth_utils import keccak, to_checksum_address
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tael import events as ev
+from tael.chain import load
+from tael.errors import InvalidInputError
+from tael.events import EVENTS, Event, canonical_signature, decode, topic_of
+from web3 import Web3
+from web3._utils.events import get_event_data
+from web3.datastructures import AttributeDict
+
+from tests.sdk.activity import live_through_everything
+from tests.sdk.world import World
+
+CONTRACTS = ("SettlementToken", "PaymentEscrow", "Governance")
+OWN_FIELDS = {kind: [f.name for f in fields(kind) if f.name != "at"] for kind in EVENTS}
+
+
+def abi_events(*contracts: str) -> dict[str, dict[str, Any]]:
+    found = {}
+    for contract in contracts:
+        for entry in load(contract).abi:
+            if entry["type"] == "event":
+                found[entry["name"]] = json.loads(json.dumps(entry))
+    return found
+
+
+CODEC = Web3().codec
+ABI = abi_events(*CONTRACTS)
+
+
+def type_of(parameter: dict[str, Any]) -> str:
+    if parameter["type"] != "tuple":
+        return parameter["type"]
+    return f"({','.join(type_of(each) for each in parameter['components'])})"
+
+
+def solidity_of(parameter: dict[str, Any]) -> str:
+    declared = parameter["internalType"].split()[-1]
+    name = declared if parameter["type"] == "tuple" or "Status" in declared else parameter["type"]
+    return " ".join([name, *(["indexed"] if parameter["indexed"] else []), parameter["name"]])
+
+
+def test_every_event_of_token_and_escrow_is_declared_when_compared_with_the_abis() -> None:
+    names = {kind.__name__ for kind in EVENTS}
+    assert set(abi_events("SettlementToken", "PaymentEscrow")) <= names
+    assert names <= set(ABI)
+
+
+@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
+def test_declaration_is_the_contracts_own_when_compared_with_the_abi(kind: type[Event]) -> None:
+    entry = ABI[kind.__name__]
+    declared = f"{entry['name']}({', '.join(solidity_of(each) for each in entry['inputs'])})"
+    assert kind.declaration == declared
+    signature = f"{entry['name']}({','.join(type_of(each) for each in entry['inputs'])})"
+    assert canonical_signature(kind) == signature
+    assert topic_of(kind) == "0x" + keccak(text=signature).hex()
+    assert len(OWN_FIELDS[kind]) == len(entry["inputs"])
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return tuple(plain(each) for each in value.values())
+    if isinstance(value, (list, tuple)):
+        return tuple(plain(each) for each in value)
+    return bytes(value) if isinstance(value, bytes) else value
+
+
+def check_against_web3(kind: type[Event], log: dict[str, Any], event: Event | None) -> None:
+    entry = ABI[kind.__name__]
+    decoded = get_event_data(CODEC, entry, AttributeDict(log))
+    expected = [plain(decoded["args"][each["name"]]) for each in entry["inputs"]]
+    assert isinstance(event, kind)
+    assert [getattr(event, name) for name in OWN_FIELDS[kind]] == expected
+
+
+def value_strategy(type_: str) -> st.SearchStrategy[Any]:
+    if type_ == "address":
+        return st.binary(min_size=20, max_size=20).map(to_checksum_address)
+    if type_ == "uint8":
+        return st.integers(0, 2)
+    if type_.startswith("uint"):
+        return st.integers(0, 2 ** int(type_[4:]) - 1)
+    if type_ == "bytes":
+        return st.binary(max_size=100)
+    return st.binary(min_size=32, max_size=32)
+
+
+@st.composite
+def random_logs(draw: Any, kind: type[Event]) -> dict[str, Any]:
+    topics, types, values = [bytes.fromhex(topic_of(kind)[2:])], [], []
+    for parameter in ABI[kind.__name__]["inputs"]:
+        if parameter["type"] == "tuple":
+            types.append("(bytes32,bytes32,bytes32,bytes32)")
+            values.append(tuple(draw(st.binary(min_size=32, max_size=32)) for _ in range(4)))
+            continue
+        value = draw(value_strategy(parameter["type"]))
+        if parameter["indexed"]:
+            topics.append(encode([parameter["type"]], [value]))
+        else:
+            types.append(parameter["type"])
+            values.append(value)
+    return {
+        "address": "0x" + "ab" * 20,
+        "topics": topics,
+        "data": encode(types, values),
+        "blockNumber": 7,
+        "blockHash": b"\1" * 32,
+        "transactionHash": b"\2" * 32,
+        "transactionIndex": 0,
+        "logIndex": 3,
+    }
+
+
+@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
+def test_decode_equals_web3_when_values_are_random(kind: type[Event]) -> None:
+    @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.data_too_large])
+    @given(random_logs(kind))
+    def check(log: dict[str, Any]) -> None:
+        check_against_web3(kind, log, decode(log))
+        raw = {
+            **log,
+            "topics": ["0x" + topic.hex() for topic in log["topics"]],
+            "data": "0x" + log["data"].hex(),
+            "blockNumber": "0x7",
+            "blockHash": "0x" + "01" * 32,
+            "transactionHash": "0x" + "02" * 32,
+            "logIndex": "0x3",
+        }
+        assert decode(raw) == decode(log)
+
+    check()
+
+
+def test_decode_equals_web3_when_logs_are_real(any_world: World) -> None:
+    live_through_everything(any_world)
+    manifest = any_world.manifest
+    logs = any_world.chain.w3.eth.get_logs(
+        {"fromBlock": 0, "address": [manifest.escrow, *manifest.tokens.values()]}
+    )
+    kinds = {bytes.fromhex(topic_of(kind)[2:]): kind for kind in EVENTS}
+    seen = set()
+    for log in logs:
+        kind = kinds[bytes(log["topics"][0])]
+        seen.add(kind)
+        event = decode(log)
+        check_against_web3(kind, log, event)
+        assert event is not None
+        assert event.at.contract == log["address"]
+        assert (event.at.block_number, event.at.log_index) == (log["blockNumber"], log["logIndex"])
+        assert event.at.transaction_hash == "0x" + bytes(log["transactionHash"]).hex()
+    never = {ev.EIP712DomainChanged}
+    unseen = {k for k in EVENTS if not k.__name__.startswith("Operation")} - seen - never
+    # Governance changes its contracts' authority only when it is replaced itself.
+    assert unseen <= {ev.AuthorityUpdated, ev.HoldPlaced, ev.HoldExecuted}
+
+
+def test_decode_gives_none_when_the_log_is_not_ours() -> None:
+    log = {"address": "0x" + "11" * 20, "data": "0x", "topics": ["0x" + "22" * 32]}
+    assert decode(log) is None
+    assert decode({**log, "topics": []}) is None
+    # The topic of ERC-721's Transfer, whose third value is indexed.
+    erc721 = [topic_of(ev.Transfer), *["0x" + "00" * 32] * 3]
+    assert decode({**log, "topics": erc721}) is None
+
+
+@pytest.mark.parametrize("data", ["0x", "0x12", "0x" + "00" * 31, "0x" + "zz" * 32])
+def test_decode_is_refused_when_the_data_does_not_fit(data: str) -> None:
+    topics = [topic_of(ev.Transfer), "0x" + "00" * 32, "0x" + "00" * 32]
+    with pytest.raises(InvalidInputError):
+        decode({"address": "0x" + "11" * 20, "data": data, "topics": topics})
+
+
+def test_decode_is_refused_when_dynamic_data_is_cut() -> None:
+    topics = [topic_of(ev.PaymentSkipped), "0x" + "00" * 32]
+    whole = encode(["bytes"], [b"x" * 40]).hex()
+    for cut in (0, 32, 64, 100, 160):
+        with pytest.raises(InvalidInputError):
+            decode({"address": "0x" + "11" * 20, "data": "0x" + whole[:cut], "topics": topics})
