@@ -2,7 +2,6 @@
 pragma solidity 0.8.30;
 
 import {Directory} from "./Directory.sol";
-import {EntryStatus} from "./interfaces/IDirectory.sol";
 import {
     DynamicCode,
     IPaymentEscrow,
