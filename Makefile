@@ -37,12 +37,16 @@ format: setup ## Format Python and Solidity
 	@$(NPX)/prettier --log-level warn --write $(SOLIDITY)
 
 .PHONY: artifacts
-artifacts: setup ## Compile the contracts and write the ABIs and bytecode that ship in the package
+artifacts: setup ## Compile the contracts; write what ships in the package and the pages made from it
 	@$(PY) scripts/artifacts.py
+	@$(PY) scripts/errors_doc.py
+	@$(PY) scripts/tables.py
 
 .PHONY: coverage
-coverage: setup ## Branch coverage of the SDK and of the contracts, under build/coverage
+coverage: ## Branch coverage of the SDK and of the contracts, under build/coverage
+	@scripts/setup tests
 	@$(PY) scripts/test.py --coverage
+	@$(PY) scripts/contract_coverage.py
 
 .PHONY: mutants
 mutants: setup ## Mutation tests over the contracts

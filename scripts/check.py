@@ -26,7 +26,8 @@ CHECKS: dict[str, list[str]] = {
     "solidity format": [str(NODE_BIN / "prettier"), "--log-level", "warn", "--check", SOLIDITY],
     "python format": [str(BIN / "ruff"), "format", "--quiet", "--check", "."],
     "python lint": [str(BIN / "ruff"), "check", "--quiet", "."],
-    "generated documents": [str(BIN / "python"), "scripts/docs.py", "--check"],
+    "page of errors": [str(BIN / "python"), "scripts/errors_doc.py", "--check"],
+    "pages of rules": [str(BIN / "python"), "scripts/tables.py", "--check"],
 }
 
 
@@ -62,7 +63,7 @@ def main() -> int:
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
         for outcome in pool.map(run, CHECKS):
             word = "ok" if outcome.passed else "FAILED"
-            print(f"{outcome.name:<20} {word:<6} {outcome.seconds:5.1f} s", flush=True)
+            print(f"{outcome.name:<16} {word:<6} {outcome.seconds:5.1f} s", flush=True)
             if not outcome.passed:
                 failed.append(outcome.name)
                 print(outcome.output, flush=True)

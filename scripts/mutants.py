@@ -1,16 +1,18 @@
 """Mutation testing: does a fault in a contract ever go unnoticed by `tests/invariants`?
 
-`python scripts/mutants.py` makes small faults in the contracts one at a time, compiles each mutant and runs the
-scenarios and the stateful suite against it until the first failure. It writes `docs/mutants.md`: the score of
-every file, and each survivor. What was found out is kept under `build/mutants`, so that a run that was broken
-off goes on where it stopped; a survivor is tried again once the tests have changed.
+`python scripts/mutants.py` makes small faults in the contracts one at a time, compiles each mutant
+and runs the scenarios and the stateful suite against it until the first failure. It writes
+`docs/mutants.md`: the score of every file, and each survivor. What was found out is kept under
+`build/mutants`, so that a run that was broken off goes on where it stopped; a survivor is tried
+again once the tests have changed.
 
-Most mutants come from gambit, which ships inside the PyPI package `certora-cli` (version and hashes in
-`requirements-mutation.lock`). Gambit leaves assembly and literals alone, so two operators of our own are added.
+Most mutants come from gambit, which ships inside the PyPI package `certora-cli` (version and
+hashes in `requirements-mutation.lock`). Gambit leaves assembly and literals alone, so two
+operators of our own are added.
 
-Mutants are compiled without the optimizer, which is faster; a survivor is compiled again as the contracts are
-shipped, and when that gives the shipped code it is no fault at all. Survivors that people have judged are in
-`tests/invariants/equivalent_mutants.json`, each with the reason.
+Mutants are compiled without the optimizer, which is faster; a survivor is compiled again as the
+contracts are shipped, and when that gives the shipped code it is no fault at all. Survivors that
+people have judged are in `tests/invariants/equivalent_mutants.json`, each with the reason.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,28 +54,19 @@ TEST_SECONDS = 240
 COMPILATIONS_PER_PROCESS = 60
 """The compiler's memory only grows; a new process now and then keeps it small."""
 
-TOKEN, ESCROW = "SettlementToken", "PaymentEscrow"
-TARGETS: dict[str, tuple[str, ...]] = {
-    "contracts/SettlementToken.sol": (TOKEN,),
-    "contracts/PaymentEscrow.sol": (ESCROW,),
-    "contracts/Directory.sol": (ESCROW,),
-    "contracts/Governance.sol": ("Governance",),
-    "contracts/TypedData.sol": (TOKEN, ESCROW),
-    "contracts/libraries/AcceptanceLib.sol": (ESCROW,),
-    "contracts/libraries/AccountLib.sol": (TOKEN,),
-    "contracts/libraries/CardLib.sol": (ESCROW,),
-    "contracts/libraries/PaymentLib.sol": (ESCROW,),
-    "contracts/libraries/SignatureLib.sol": (TOKEN, ESCROW),
-    "contracts/libraries/TermsLib.sol": (ESCROW,),
-    "contracts/libraries/Verbs.sol": (ESCROW,),
-}
-"""What is mutated, and the contracts whose code each file is part of."""
+TOKEN, ESCROW, GOVERNANCE = "SettlementToken", "PaymentEscrow", "Governance"
 
 # Without the optimizer the escrow has too many variables for the old code generator.
 _FAST: dict[str, dict[str, Any]] = {
     TOKEN: {"viaIR": False, "optimizer": {"enabled": False}},
-    "Governance": {"viaIR": False, "optimizer": {"enabled": False}},
+    GOVERNANCE: {"viaIR": False, "optimizer": {"enabled": False}},
     ESCROW: {"viaIR": True, "optimizer": {"enabled": False}},
+}
+
+_SCENARIOS = {
+    TOKEN: "test_scenarios_token",
+    GOVERNANCE: "test_scenarios_governance",
+    ESCROW: "test_scenarios_escrow",
 }
 
 _COMPILER = r"""
@@ -87,6 +81,7 @@ _ASSEMBLY = re.compile(r'assembly \("memory-safe"\) \{(.*?)\n {8}\}', re.DOTALL)
 _NUMBER = re.compile(r"(?<![\w.])(0x[0-9a-f]+|\d[\d_]*)(?![\w.])")
 _LITERAL = re.compile(r"(?<![\w.\"'])(\d[\d_]*)(?=( days| hours)?\s*[;,)\]=<>*+/&|-]| days)")
 _OPCODES = {"shr": "shl", "shl": "shr", "and": "or", "or": "and", "add": "sub", "eq": "xor"}
+_IMPORT = re.compile(r"from \"(\.[^\"]+)\"")
 
 
 class MutationError(Exception):
@@ -122,6 +117,22 @@ class Mutant:
     def place(self) -> tuple[str, str, str]:
         """What a reviewed entry names: it survives changes elsewhere in the file."""
         return (self.file, self.before, self.after)
+
+
+def targets() -> dict[str, tuple[str, ...]]:
+    """What is mutated, and the contracts that each file is part of; interfaces have no code."""
+    found: dict[str, set[str]] = {}
+    for contract in _FAST:
+        waiting = [f"contracts/{contract}.sol"]
+        while waiting:
+            file = waiting.pop()
+            if "interfaces" in file or contract in found.setdefault(file, set()):
+                continue
+            found[file].add(contract)
+            text = (ROOT / file).read_text(encoding="utf-8")
+            folder = os.path.dirname(file)  # noqa: PTH120 - names of source units, not paths
+            waiting += [os.path.normpath(f"{folder}/{name}") for name in _IMPORT.findall(text)]
+    return {file: tuple(sorted(contracts)) for file, contracts in sorted(found.items())}
 
 
 # Making mutants
@@ -243,7 +254,7 @@ class Compiler:
     def compile(
         self, sources: Mapping[str, str], contract: str, settings: Mapping[str, Any]
     ) -> dict[str, Any] | None:
-        """Return ABI and creation code of one contract, or nothing if the sources do not compile."""
+        """Return ABI and creation code of a contract, or nothing if it does not compile."""
         unit = f"contracts/{contract}.sol"
         selection = {unit: {contract: ["abi", "evm.bytecode.object"]}}
         document = {
@@ -289,8 +300,22 @@ class Compiler:
 # Testing
 
 
-def run_suite(code: Mapping[str, Any], name: str) -> bool:
-    """Run the suite against this code; return whether every test passed.
+def frozen_suite() -> Path:
+    """Copy the tests aside, so that changing them does not disturb a run; return the copy."""
+    folder = BUILD / "suites" / suite_hash() / "tests" / "invariants"
+    if not folder.is_dir():
+        shutil.copytree(SUITE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def run_suite(suite: Path, code: Mapping[str, Any], name: str, first: str = "") -> bool:
+    """Run the tests in a folder against this code; return whether every test passed.
+
+    Args:
+        suite: The folder.
+        code: ABI and creation code of every contract.
+        name: Of this run, for its file under `build/mutants`.
+        first: The contract whose scenarios go first, being the likeliest to notice.
 
     Raises:
         MutationError: The suite did not run.
@@ -302,10 +327,16 @@ def run_suite(code: Mapping[str, Any], name: str) -> bool:
         **os.environ,
         "TAEL_MUTANT": str(file),
         "TAEL_HYPOTHESIS_PROFILE": "mutants",
-        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": str(ROOT),
     }
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=line"]
-    command += ["-p", "no:cacheprovider", "-p", "no:randomly", str(SUITE)]
+    command += ["-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml")]
+    # The quick scenarios before the random search.
+    leading = _SCENARIOS.get(first, "")
+    command += sorted(
+        (str(path) for path in suite.glob("test_*.py")),
+        key=lambda path: (leading == "" or leading not in path, "stateful" in path, path),
+    )
     process = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -347,6 +378,7 @@ class Run:
         self.shipped = {name: each["bytecode"] for name, each in compiled["contracts"].items()}
         self.settings = artifacts.compiler_settings()
         self.suite = suite_hash()
+        self.folder = frozen_suite()
         sources = json.dumps(self.sources, sort_keys=True)
         self.version = hashlib.sha256(sources.encode()).hexdigest()[:16]
         self.results: dict[str, dict[str, str]] = (
@@ -355,6 +387,7 @@ class Run:
         self._lock = Lock()
         self._local = local()
         self._compilers: list[Compiler] = []
+        self.targets = targets()
         self.base = self._base()
 
     def _base(self) -> dict[str, Any]:
@@ -378,8 +411,10 @@ class Run:
         Raises:
             MutationError: They do not.
         """
-        if not run_suite(self.base, "unmutated"):
-            raise MutationError("the suite fails on the contracts as they are: pytest tests/invariants")
+        if not run_suite(self.folder, self.base, "unmutated"):
+            raise MutationError(
+                "the suite fails on the contracts as they are: pytest tests/invariants"
+            )
 
     def compiler(self) -> Compiler:
         """The compiler of this thread."""
@@ -398,7 +433,10 @@ class Run:
 
     def known(self, mutant: Mutant) -> str | None:
         """The verdict on a mutant, if there is one that still counts."""
-        entry = self.results.get(self._key(mutant))
+        return self._valid(self._key(mutant))
+
+    def _valid(self, key: str) -> str | None:
+        entry = self.results.get(key)
         if entry is None or (entry["verdict"] == "survived" and entry["suite"] != self.suite):
             return None
         return entry["verdict"]
@@ -412,7 +450,7 @@ class Run:
         `invalid` does not compile; `same` gives the code of the unchanged contracts.
         """
         sources = {**self.sources, mutant.file: mutant.source}
-        contracts = TARGETS[mutant.file]
+        contracts = self.targets[mutant.file]
         code = dict(self.base)
         for contract in contracts:
             settings = {**self.settings, **_FAST[contract]}
@@ -422,18 +460,24 @@ class Run:
             code[contract] = found
         if all(code[each]["bytecode"] == self.base[each]["bytecode"] for each in contracts):
             return self._record(mutant, "same")
-        if not run_suite(code, f"mutant-{mutant.key}"):
-            return self._record(mutant, "killed")
+        # The same code may come from other sources: a comment elsewhere, another mutant.
+        same_code = "code:" + hashlib.sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()
+        verdict = self._valid(same_code)
+        if verdict is not None:
+            return self._record(mutant, verdict)
+        if not run_suite(self.folder, code, f"mutant-{mutant.key}", contracts[0]):
+            return self._record(mutant, "killed", same_code)
         shipped = [self.compiler().compile(sources, each, self.settings) for each in contracts]
         same = all(
             found is not None and found["bytecode"] == self.shipped[each]
             for each, found in zip(contracts, shipped, strict=True)
         )
-        return self._record(mutant, "same" if same else "survived")
+        return self._record(mutant, "same" if same else "survived", same_code)
 
-    def _record(self, mutant: Mutant, verdict: str) -> str:
+    def _record(self, mutant: Mutant, verdict: str, *more: str) -> str:
         with self._lock:
-            self.results[self._key(mutant)] = {"verdict": verdict, "suite": self.suite}
+            for key in (self._key(mutant), *more):
+                self.results[key] = {"verdict": verdict, "suite": self.suite}
             with tempfile.NamedTemporaryFile("w", dir=BUILD, delete=False) as file:
                 json.dump(self.results, file)
             Path(file.name).replace(RESULTS)
@@ -472,13 +516,14 @@ def report(
     mutants: Sequence[Mutant], verdicts: Mapping[str, str], generated: Mapping[str, int], how: str
 ) -> tuple[str, float]:
     """Return the text of the report and the score, in percent, over all files."""
-    reasons = reviewed()
+    reasons, parts_of = reviewed(), targets()
     rows: dict[str, dict[str, int]] = {}
     survivors: list[Mutant] = []
     excused: list[Mutant] = []
     for mutant in mutants:
         row = rows.setdefault(
-            mutant.file, {"tested": 0, "invalid": 0, "same": 0, "excused": 0, "killed": 0, "alive": 0}
+            mutant.file,
+            {"tested": 0, "invalid": 0, "same": 0, "excused": 0, "killed": 0, "alive": 0},
         )
         row["tested"] += 1
         verdict = verdicts[mutant.key]
@@ -497,17 +542,19 @@ def report(
         "",
         how,
         "",
-        "The score is killed / (killed + survived). Not counted: mutants that do not compile, that give the",
-        "shipped bytecode, and that were reviewed and found to do the same as the contract (listed below).",
+        "The score is killed / (killed + survived). Not counted: mutants that do not compile,",
+        "that give the shipped bytecode, and that were reviewed and found to do the same as the",
+        "contract (listed below).",
         "",
-        "| file | mutants | tested | do not compile | same code | reviewed as equal | killed | survived | score |",
+        "| file | mutants | tested | do not compile | same code | reviewed as equal | killed "
+        "| survived | score |",
         "| --- | --: | --: | --: | --: | --: | --: | --: | --: |",
     ]
     for file, row in sorted(rows.items()):
         lines.append(_row(file.removeprefix("contracts/"), generated[file], row))
     for contract in (TOKEN, ESCROW):
-        parts = [row for file, row in rows.items() if contract in TARGETS[file]]
-        total = sum(count for file, count in generated.items() if contract in TARGETS[file])
+        parts = [row for file, row in rows.items() if contract in parts_of[file]]
+        total = sum(count for file, count in generated.items() if contract in parts_of[file])
         if parts:
             lines.append(_row(f"**{contract}** with its parts", total, _sum(parts)))
     everything = _sum(rows.values())
@@ -554,10 +601,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--no-report", action="store_true", help="leave docs/mutants.md as it is")
     options = parser.parse_args(arguments)
     chosen = [f"contracts/{name.removeprefix('contracts/')}" for name in options.only or []]
-    unknown = set(chosen) - TARGETS.keys()
+    unknown = set(chosen) - targets().keys()
     if unknown:
         parser.error(f"not a file that is mutated: {', '.join(sorted(unknown))}")
-    files = [file for file in TARGETS if (ROOT / file).is_file() and (not chosen or file in chosen)]
+    files = [file for file in targets() if not chosen or file in chosen]
     try:
         mutants = generate(files)
         generated = {file: sum(each.file == file for each in mutants) for file in files}

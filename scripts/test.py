@@ -139,7 +139,6 @@ class Run:
         environment["PYTHONUNBUFFERED"] = "1"
         if self.with_coverage:
             environment["COVERAGE_FILE"] = str(COVERAGE / f".coverage.{part.log.stem}")
-            environment["TAEL_CONTRACT_COVERAGE"] = str(COVERAGE / f"{part.log.stem}.json")
         with part.log.open("wb") as log:
             process = subprocess.Popen(
                 command(part, self.extra, self.with_coverage),
@@ -178,7 +177,7 @@ class Run:
 
     def stop(self) -> None:
         """End what is running: ask first, then kill."""
-        for ending in (signal.SIGINT, signal.SIGKILL):
+        for ending in (signal.SIGTERM, signal.SIGKILL):
             for _, process, _ in self.running:
                 if process.poll() is None:
                     os.killpg(process.pid, ending)
@@ -188,14 +187,14 @@ class Run:
 
 
 def report_coverage() -> bool:
-    """Combine the coverage of all parts; False when the SDK's is too low."""
+    """Combine the SDK's coverage of all parts; False when it is too low."""
     tool = [str(ROOT / ".venv" / "bin" / "coverage")]
     environment = {**os.environ, "COVERAGE_FILE": str(COVERAGE / ".coverage")}
-    subprocess.run(
-        [*tool, "combine", "--quiet", str(COVERAGE)], cwd=ROOT, env=environment, check=True
-    )
-    html = ["html", "--quiet", "--directory", str(COVERAGE / "sdk")]
-    subprocess.run([*tool, *html], cwd=ROOT, env=environment, check=True)
+    for step in (
+        ["combine", "--quiet", str(COVERAGE)],
+        ["html", "-q", "-d", str(COVERAGE / "sdk")],
+    ):
+        subprocess.run([*tool, *step], cwd=ROOT, env=environment, check=True)
     report = [*tool, "report", f"--fail-under={COVERED_SDK_PERCENT}"]
     return subprocess.run(report, cwd=ROOT, env=environment, check=False).returncode == 0
 
@@ -206,7 +205,7 @@ def main(arguments: list[str] | None = None) -> int:
         description="Run every test.", epilog="What follows `--` is given to pytest."
     )
     parser.add_argument("part", nargs="*", help="only parts whose name contains this word")
-    parser.add_argument("--coverage", action="store_true", help="measure it, under build/coverage")
+    parser.add_argument("--coverage", action="store_true", help="measure the SDK's")
     given = sys.argv[1:] if arguments is None else arguments
     own, extra = (
         (given[: given.index("--")], given[given.index("--") + 1 :])
@@ -218,11 +217,15 @@ def main(arguments: list[str] | None = None) -> int:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # SIGINT is ignored where a shell started us with &
+        signal.signal(number, interrupt)
     RESULTS.mkdir(parents=True, exist_ok=True)
     if options.coverage:
         COVERAGE.mkdir(parents=True, exist_ok=True)
-        for old in (*COVERAGE.glob(".coverage*"), *COVERAGE.glob("*.json")):
+        for old in COVERAGE.glob(".coverage*"):
             old.unlink()
     run = Run(parts(options.part), extra, options.coverage)
     started = time.monotonic()

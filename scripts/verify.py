@@ -15,6 +15,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
 from tael.config import Settings
 from tael.deployment import DeploymentPlan, scheduled, verify
 from tael.errors import TaelError

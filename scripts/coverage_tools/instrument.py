@@ -2,7 +2,7 @@
 
 A marker is a call that does nothing, to an address that carries the marker's number. The compiler
 cannot leave it out, it is allowed in view and pure functions, and a node's call trace shows it in
-transactions that revert and in `eth_call` as well. Lines, names and the ABI stay as they are.
+transactions that revert and in `eth_call` as well. Names and the ABI stay as they are.
 
 The syntax tree says where a marker belongs:
 
@@ -10,10 +10,10 @@ The syntax tree says where a marker belongs:
 - every condition of `if`, `? :` and `require`: true, false, with an `else` or without,
 - every operand of `&&` and `||`: true, false; both are met only if the right operand was evaluated
   and skipped,
-- every loop: entered, not entered,
+- every loop: entered, skipped,
 - every clause of `try`: entered.
 
-Not counted: `restricted` and other modifiers of libraries, and reverts that the compiler adds
+Not counted: what imported packages do, `restricted` among it, and reverts that the compiler adds
 (overflow, range of an enum, ABI decoding). Branches inside assembly are refused, not left out.
 """
 
@@ -84,7 +84,7 @@ class Branch:
         column: Counted from one.
         function: `Contract.function`, or the contract alone for an initial value.
         kind: `function`, `if`, `ternary`, `operand`, `require`, `loop` or `try`.
-        outcome: `entered`, `not entered`, `true` or `false`.
+        outcome: `entered`, `skipped`, `true` or `false`.
         text: The condition or the function's name, blanks reduced.
     """
 
@@ -143,14 +143,16 @@ class _Unit:
             return self.content.decode()
         path = posixpath.relpath(MARKERS_UNIT, posixpath.dirname(self.name))
         path = path if path.startswith(".") else f"./{path}"
+        # Behind the pragma, on a line of its own: there tools expect imports.
+        pragmas = [each for each in tree["nodes"] if each["nodeType"] == "PragmaDirective"]
+        start = max((_range(each)[1] for each in pragmas), default=0)
+        self._insert(start, f'\nimport {{CoverageMarkers}} from "{path}";\n')
         parts: list[bytes] = []
         position = 0
         for offset, _, _, text in sorted(self.insertions):
             parts += [self.content[position:offset], text.encode()]
             position = offset
-        # At the end no line moves; alone on its line tools that look for imports find it.
-        last = f'\nimport {{CoverageMarkers}} from "{path}";\n'
-        return b"".join([*parts, self.content[position:], last.encode()]).decode()
+        return b"".join([*parts, self.content[position:]]).decode()
 
     def _visit(self, node: Node, function: str, parent: str) -> None:
         kind = str(node.get("nodeType", ""))
@@ -177,9 +179,11 @@ class _Unit:
             self._split(node["condition"], function, "if")
         elif kind == "FunctionCall" and node["expression"].get("name") == "require":
             self._split(node["arguments"][0], function, "require")
-        elif kind == "TryCatchClause":
-            name = node["errorName"] or "clause"
-            self._enter(node["block"], self._new(node, function, "try", "entered", name))
+        elif kind == "TryStatement":
+            for number, clause in enumerate(node["clauses"]):
+                name = f"catch {clause['errorName']}".strip() if number else "success"
+                branch = self._new(clause, function, "try", "entered", name)
+                self._enter(clause["block"], branch)
         elif kind in _YUL_BRANCHES:
             raise InstrumentationError(f"{self._place(node)}: a branch inside assembly")
         for child in _children(node):
@@ -218,7 +222,7 @@ class _Unit:
         if parent not in {"Block", "UncheckedBlock"}:
             raise InstrumentationError(f"{self._place(node)}: put the loop into braces")
         branch = self._new(condition, function, "loop", "entered")
-        self._new(condition, function, "loop", "not entered")
+        self._new(condition, function, "loop", "skipped")
         flag = f"again{branch}"
         self._insert(_range(node)[0], f"bool {flag}; ")
         end = f", {flag}, {branch}) && ({flag} = true)"

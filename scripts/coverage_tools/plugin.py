@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tael.testing
-from tael.testing import Node, nodes
 
+import tael.testing
 from scripts import brownie_session
 from scripts.coverage_tools.recorder import recording
+from tael.testing import Node, nodes
 
 PROJECT_VARIABLE = "TAEL_COVERAGE_PROJECT"
 RECORDS_VARIABLE = "TAEL_COVERAGE_RECORDS"

@@ -37,9 +37,7 @@ def role_signers(node: Node) -> dict[str, PrivateKeySigner]:
     Account.enable_unaudited_hdwallet_features()
     return {
         role: PrivateKeySigner.from_key(
-            bytes(
-                Account.from_mnemonic(node.mnemonic, account_path=f"m/44'/60'/0'/0/{index}").key
-            )
+            bytes(Account.from_mnemonic(node.mnemonic, account_path=f"m/44'/60'/0'/0/{index}").key)
         )
         for index, role in enumerate(_ROLES)
     }

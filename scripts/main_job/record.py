@@ -62,9 +62,7 @@ class PaymentRecord:
         """What stays with the issuer of a captured or refunded total, rounded down."""
         return total_minor * self.interchange_bps // BPS
 
-    def add_effects(
-        self, books: dict[tuple[str, str], int], scheme: str, scheme_bps: int
-    ) -> None:
+    def add_effects(self, books: dict[tuple[str, str], int], scheme: str, scheme_bps: int) -> None:
         """Change balances by address and currency as this payment does."""
         scheme_fee = self.captured_minor * scheme_bps // BPS
         paid = self.captured_minor - self.interchange_of(self.captured_minor)

@@ -43,16 +43,38 @@ def _codes(stage: Stage, left: Open) -> None:
     tampered = qr.write(replace(honest, amount_minor=(honest.amount_minor or 0) // 10, text=""))
     draw = stage.folder / "qr"
     cases = [
-        ("tampered", "A code whose amount was altered, check sum and all", tampered,
-         "qr_signature_mismatch"),
-        ("foreign-till", "A sticker signed by another merchant's till",
-         tills.static_code(stage, replace(shop, till=other.till), "CNY"), "qr_wrong_signer"),
-        ("other-name", "A sticker with a name its bank does not vouch for",
-         tills.static_code(stage, _renamed(shop, "Golden Crane Tea House"), "CNY"),
-         "qr_name_not_vouched"),
-        ("expired", "A code that has expired",
-         tills.dynamic_code(stage, shop, money("88.00", "CNY"), bill="OLD-1",
-                            expires_at=stage.reader.now() - 1), "qr_expired"),
+        (
+            "tampered",
+            "A code whose amount was altered, check sum and all",
+            tampered,
+            "qr_signature_mismatch",
+        ),
+        (
+            "foreign-till",
+            "A sticker signed by another merchant's till",
+            tills.static_code(stage, replace(shop, till=other.till), "CNY"),
+            "qr_wrong_signer",
+        ),
+        (
+            "other-name",
+            "A code with a name its bank does not vouch for",
+            tills.dynamic_code(
+                stage,
+                _renamed(shop, "Golden Crane Tea House"),
+                money("88.00", "CNY"),
+                bill="OTHER-1",
+                expires_at=stage.reader.now() + tills.CODE_SECONDS,
+            ),
+            "qr_name_not_vouched",
+        ),
+        (
+            "expired",
+            "A code that has expired",
+            tills.dynamic_code(
+                stage, shop, money("88.00", "CNY"), bill="OLD-1", expires_at=stage.reader.now() - 1
+            ),
+            "qr_expired",
+        ),
     ]
     for name, title, text, expected in cases:
         printed = tills.draw(stage, f"refused/{name}", text)
@@ -106,8 +128,11 @@ def _in_a_batch(stage: Stage) -> None:
     bank, record = stage.banks[0], stage.record
     sticker = tills.show_static(stage, stage.shops[33], "CNY")
     code = tills.scan(stage, sticker.picture)
-    buyers = ((stage.people["Mei"], "35.00"), (stage.people["Lena"], "410.00"),
-              (stage.people["Mei"], "54.00"))
+    buyers = (
+        (stage.people["Mei"], "35.00"),
+        (stage.people["Lena"], "410.00"),
+        (stage.people["Mei"], "54.00"),
+    )
     signed = [
         tills.sign(card, code, money(amount, "CNY"), reference=f"TRIO-{number}")
         for number, (card, amount) in enumerate(buyers, start=1)
@@ -246,6 +271,7 @@ def _too_late(stage: Stage, sale: Sale) -> None:
     written = stage.stranger.payments.reclaim(sale.signed, reference="RECLAIM-1")
     stage.record.wrote("reclaim", written)
     sale.record.voided_minor = sale.record.amount_minor
-    stage.step("A stranger", f"reclaims {sale.amount} for {sale.card.bank.name}", written,
-               sale.scene)
+    stage.step(
+        "A stranger", f"reclaims {sale.amount} for {sale.card.bank.name}", written, sale.scene
+    )
     Counter(stage).end(sale.scene, f"{sale.amount} back at the payer's bank")

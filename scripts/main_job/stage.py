@@ -19,6 +19,7 @@ from scripts.main_job.cast import (
     Shop,
     role_signers,
 )
+from scripts.main_job.known_gas import use_known_gas
 from scripts.main_job.record import Record, Refusal, Scene, Step
 from scripts.main_job.show import Show
 from tael import Chain, Client, Manifest, Money, Sender, TaelError, Written
@@ -233,4 +234,6 @@ def open_stage(kind: NodeKind, folder: Path, show: Show) -> Iterator[Stage]:
 
 
 def _connect(node: Node) -> Chain:
-    return Chain.connect(node.url, node.chain_id, retry_seconds=RETRY_SECONDS)
+    chain = Chain.connect(node.url, node.chain_id, retry_seconds=RETRY_SECONDS)
+    use_known_gas(chain)
+    return chain

@@ -19,6 +19,7 @@ from eth_utils import keccak
 from tael.chain.addresses import require_address
 from tael.chain.artifacts import load
 from tael.errors import AddressError, CodeMismatchError, ConfigurationError, NetworkMismatchError
+from tael.json_files import read_json
 
 if TYPE_CHECKING:
     from tael.chain.connection import Chain
@@ -124,19 +125,14 @@ class Manifest:
         """
         file = Path(path)
         try:
-            with file.open("rb") as opened:
-                content = opened.read(MAX_MANIFEST_BYTES + 1)
+            return cls.from_dict(read_json(file, max_bytes=MAX_MANIFEST_BYTES))
         except FileNotFoundError as error:
             raise ConfigurationError(
                 f"there is no manifest {file}: deploy first, or name the right one (TAEL_MANIFEST)"
             ) from error
         except OSError as error:
             raise ConfigurationError(f"{file}: {error.strerror or error}") from error
-        if len(content) > MAX_MANIFEST_BYTES:
-            raise ConfigurationError(f"{file}: too large for a manifest")
-        try:
-            return cls.from_dict(json.loads(content))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigurationError(f"{file} is no manifest, or is damaged: {error}") from error
         except (ConfigurationError, AddressError) as error:
             raise ConfigurationError(f"{file}: {error.message}") from error

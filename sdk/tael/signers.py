@@ -7,7 +7,6 @@ A bank's own signing service or hardware module needs three members to fit: `add
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from eth_keys.datatypes import PrivateKey
 from eth_utils import to_checksum_address
 
 from tael.errors import SigningKeyError
+from tael.json_files import read_json
 from tael.secrets import Secret
 
 if TYPE_CHECKING:
@@ -214,18 +214,13 @@ def require_usable(signer: Signer, chain: Chain) -> None:
 
 def _read_keystore(file: Path) -> dict[str, Any]:
     try:
-        with file.open("rb") as opened:
-            content = opened.read(MAX_KEYSTORE_BYTES + 1)
-    except OSError as error:
-        raise SigningKeyError(f"{file}: {error.strerror or error}") from error
-    if len(content) > MAX_KEYSTORE_BYTES:
-        raise SigningKeyError(f"{file}: larger than a keystore is")
-    try:
-        document = json.loads(content)
+        document = read_json(file, max_bytes=MAX_KEYSTORE_BYTES)
         crypto = document.get("crypto") or document["Crypto"]
         name, parameters = crypto["kdf"], crypto["kdfparams"]
         cost_ok = _is_bounded(name, parameters)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except OSError as error:
+        raise SigningKeyError(f"{file}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SigningKeyError(f"{file}: not a keystore of version 3, or damaged") from error
     if not cost_ok:
         raise SigningKeyError(f"{file}: its key derivation would cost too much time or memory")

@@ -26,7 +26,10 @@ _REASON = keccak(text="Error(string)")[:4]
 
 @dataclass(frozen=True)
 class Refusal:
-    """The error a call reverts with, by name and arguments; `Refusal("")` is a revert without data."""
+    """The error a call reverts with, by name and arguments; `Refusal("")` is a revert without data.
+
+    A revert with data that is no error of the contracts has the data for its name.
+    """
 
     name: str
     arguments: tuple[Any, ...] = ()
@@ -155,6 +158,8 @@ class Chain:
             return Refusal("Panic", tuple(decode(["uint256"], body)))
         if selector == _REASON:
             return Refusal("Error", tuple(decode(["string"], body)))
+        if selector not in self.errors:
+            return Refusal(f"0x{data.hex()}")
         entry = self.errors[selector]
         return Refusal(entry["name"], decode_values(entry["inputs"], body))
 

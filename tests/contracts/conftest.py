@@ -45,7 +45,9 @@ def w(deployed: World) -> Iterator[World]:
     before = deployed.node.snapshot()
     tracked, labels = dict(deployed.tracked), dict(deployed.chain.labels)
     escrow, tokens = deployed.escrow, dict(deployed.tokens)
+    participants = list(deployed.participants)
     yield deployed
     deployed.node.revert(before)
     deployed.tracked, deployed.chain.labels = tracked, labels
     deployed.escrow, deployed.tokens = escrow, tokens
+    deployed.participants = participants

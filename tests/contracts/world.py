@@ -127,6 +127,8 @@ class World:
         self.card, self.second_card, self.other_card = map(
             Key, ("card", "second_card", "other_card")
         )
+        self.participants: list[Any] = [self.actors[name] for name in (*BANKS, "newcomer")]
+        """Whose books are kept; the supply is the sum of their balances."""
         self._counter = 0
         self._start_at_noon()
         self._deploy()
@@ -321,7 +323,7 @@ class World:
 
     def books(self) -> dict[str, int]:
         """Every amount there is: supplies, accounts, payments, what cards spent today."""
-        participants = [self.actors[name] for name in (*BANKS, "newcomer")]
+        participants = self.participants
         payments = list(self.tracked.values())
         cards = [
             (issuer, card, token)
@@ -344,9 +346,9 @@ class World:
             total = 0
             for actor in participants:
                 balance, available, held, escrowed, status = next(rows)
-                assert balance == available + held, f"{symbol}.{actor.name}: balance"
+                name = f"{symbol}.{getattr(actor, 'label', None) or actor.name}"
+                assert balance == available + held, name
                 total += balance
-                name = f"{symbol}.{actor.name}"
                 found[f"{name}.available"] = available
                 found[f"{name}.escrowed"] = escrowed
                 found[f"{name}.reserved"] = held - escrowed

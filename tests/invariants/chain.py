@@ -1,4 +1,5 @@
-"""An in-process EVM with ABI coding: what a transaction did, or the exact error it was refused with."""
+"""An in-process EVM with ABI coding: what a transaction did, or the exact error it was refused
+with."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from eth_abi import decode, encode
 from eth_utils import keccak
 from pyrevm import EVM, AccountInfo, BlockEnv, CfgEnv, Env
+
 from scripts import artifacts
 
 if TYPE_CHECKING:
@@ -55,7 +57,8 @@ EMPTY_REVERT = Refused("", ())
 
 
 def load_code() -> dict[str, dict[str, Any]]:
-    """ABI and creation code by contract name: freshly compiled, or a mutant's from the file named by TAEL_MUTANT."""
+    """ABI and creation code by contract name: freshly compiled, or a mutant's from the file named
+    by TAEL_MUTANT."""
     mutant = os.environ.get("TAEL_MUTANT")
     if mutant:
         with open(mutant, encoding="utf-8") as file:  # noqa: PTH123
@@ -66,7 +69,8 @@ def load_code() -> dict[str, dict[str, Any]]:
 
 
 def wallet_contracts(root: Path) -> Mapping[str, Any]:
-    """The contract wallet that the tests sign with, compiled apart so that it never touches the cache of the rest."""
+    """The contract wallet that the tests sign with, compiled apart so that it never touches the
+    cache of the rest."""
     text = (root / _WALLET_SOURCE).read_text(encoding="utf-8")
     return artifacts.compile_contracts(only=[], extra_sources={_WALLET_SOURCE: text})["contracts"]
 
@@ -246,7 +250,9 @@ class Chain:
         declared = self.interfaces[self.kinds[emitter]].events[topics[0]]
         words = iter(topics[1:])
         plain = [
-            kind for kind, indexed in zip(declared.types, declared.indexed, strict=True) if not indexed
+            kind
+            for kind, indexed in zip(declared.types, declared.indexed, strict=True)
+            if not indexed
         ]
         data = iter(decode(plain, log.data[1]))
         values = [

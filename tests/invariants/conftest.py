@@ -13,13 +13,14 @@ from hypothesis import HealthCheck, Phase, settings
 # The compiler's front end is not part of the package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from .chain import load_code  # noqa: E402
-from .lockstep import Lockstep, fresh  # noqa: E402
+from .chain import load_code
+from .lockstep import Lockstep, fresh
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# `--hypothesis-profile=long` searches at random for some ten minutes; the default is the same search every time.
+# `--hypothesis-profile=long` searches at random for some ten minutes; the default is the same
+# search every time.
 _COMMON = {
     "deadline": None,
     "database": None,

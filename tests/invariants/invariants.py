@@ -1,6 +1,8 @@
-"""What must hold after every transaction, whatever the model says: the project's invariants by their numbers.
+"""What must hold after every transaction, whatever the model says: the project's invariants by
+their numbers.
 
-They are computed from the state that was just found equal to the contracts', and never use the model's functions.
+They are computed from the state that was just found equal to the contracts', and never use the
+model's functions.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ BLOCKED_WHILE_PAUSED = frozenset(
         "chargeWith",
     }
 )
-"""Functions that stop with the token; authorizeMany and settleNet stop only where they would spend."""
+"""Functions that stop with the token; authorizeMany and settleNet stop only where they would
+spend."""
 
 ESCROW_VERBS = frozenset(
     {
@@ -78,7 +81,13 @@ class Step:
     """One transaction that went through: the state before, the state after, and the call."""
 
     def __init__(
-        self, lockstep: Lockstep, before: Saved, caller: str, to: Contract, function: str, arguments: Any
+        self,
+        lockstep: Lockstep,
+        before: Saved,
+        caller: str,
+        to: Contract,
+        function: str,
+        arguments: Any,
     ) -> None:
         self.lockstep = lockstep
         self.before = before
@@ -182,9 +191,13 @@ def check_authority(step: Step) -> None:
     """I-13: who loses anything has agreed, or a named role decided."""
     for token in step.lockstep.tokens:
         for participant, (old, new) in step.account_changes(token).items():
-            loses = new.balance < old.balance or new.held < old.held or new.available < old.available
+            loses = (
+                new.balance < old.balance or new.held < old.held or new.available < old.available
+            )
             if loses:
-                assert participant in _may_lose(step, token), f"I-13: {participant} in {step.function}"
+                assert participant in _may_lose(step, token), (
+                    f"I-13: {participant} in {step.function}"
+                )
 
 
 def _may_lose(step: Step, token: Token) -> Iterable[str]:
@@ -300,10 +313,9 @@ def check_state(step: Step, outcome: Done) -> None:
 
 def _target(step: Step) -> str:
     """The token whose pause counts for this call."""
-    if step.function in ("authorize", "charge"):
-        token: str = step.arguments[1][2]
-        return token
-    if step.function in ESCROW_VERBS:
-        token = step.arguments[0][2]
-        return token
-    return step.to.address
+    if step.function not in ESCROW_VERBS:
+        return step.to.address
+    parties: tuple[str, str, str] = step.arguments[
+        1 if step.function in ("authorize", "charge") else 0
+    ]
+    return parties[2]

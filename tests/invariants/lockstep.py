@@ -1,7 +1,8 @@
 """The contracts and the model side by side: every transaction goes to both, and both must agree.
 
-After each transaction the outcome (refusal with arguments, or returned values and all events) and the
-whole state of everything known are compared, and the events are replayed into a third account of the state.
+After each transaction the outcome (refusal with arguments, or returned values and all events) and
+the whole state of everything known are compared, and the events are replayed into a third account
+of the state.
 """
 
 from __future__ import annotations
@@ -271,7 +272,13 @@ class Lockstep:
         return outcome
 
     def refuse(
-        self, error: str, values: tuple[Any, ...], caller: str, to: Contract, function: str, *arguments: Any
+        self,
+        error: str,
+        values: tuple[Any, ...],
+        caller: str,
+        to: Contract,
+        function: str,
+        *arguments: Any,
     ) -> None:
         """Send what must be refused with exactly this error."""
         outcome = self.send(caller, to, function, *arguments)
@@ -297,7 +304,8 @@ class Lockstep:
     # State
 
     def compare(self) -> None:
-        """Compare what every view answers with what the model says, and the replay of the events."""
+        """Compare what every view answers with what the model says, and the replay of the
+        events."""
         view = self.chain.view
         for to, data, expect, label in self._queries:
             answer, expected = view(to, data), expect()
@@ -315,7 +323,9 @@ class Lockstep:
     def _fixed_queries(self) -> Iterator[tuple[str, bytes, Any, str]]:
         """What is asked after every transaction, with the model's answer."""
 
-        def ask(to: Contract, expect: Any, name: str, *arguments: Any) -> tuple[str, bytes, Any, str]:
+        def ask(
+            to: Contract, expect: Any, name: str, *arguments: Any
+        ) -> tuple[str, bytes, Any, str]:
             return to.address, self._data(to, name, *arguments), expect, f"{name}{arguments}"
 
         for token in self.tokens:
@@ -340,7 +350,9 @@ class Lockstep:
                     expect = lambda t=token, m=module, p=participant: _word(t.held_for(m, p))  # noqa: E731
                     yield ask(token, expect, "heldFor", module, participant)
             for module in self.modules:
-                yield ask(token, lambda t=token, m=module: _word(t.is_module(m)), "isModule", module)
+                yield ask(
+                    token, lambda t=token, m=module: _word(t.is_module(m)), "isModule", module
+                )
             for bank in (*BANKS, STRANGER):
                 expect = lambda t=token, o=bank.address: _word(t.nonces.get(o, 0))  # noqa: E731
                 yield ask(token, expect, "nonces", bank.address)
@@ -359,7 +371,9 @@ class Lockstep:
                 for token in self.tokens:
                     key = (issuer, card, token.address)
                     yield ask(escrow, lambda k=key: _card(escrow.card(*k), *k[1:]), "cardOf", *key)
-                    yield ask(escrow, lambda k=key: _word(escrow.spent_today(*k)), "spentToday", *key)
+                    yield ask(
+                        escrow, lambda k=key: _word(escrow.spent_today(*k)), "spentToday", *key
+                    )
         for merchant in self.merchants:
             expect = lambda m=merchant: _merchant(escrow.merchants.get(m, Merchant()))  # noqa: E731
             yield ask(escrow, expect, "merchantOf", merchant)

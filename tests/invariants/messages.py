@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from coincurve import PrivateKey, PublicKey
 from eth_abi import encode
 from eth_utils import keccak
+
 from tael import typed_data
 
 from .chain import CHAIN_ID
@@ -26,7 +27,8 @@ _TERMS_TYPEHASH = keccak(text=typed_data.TERMS_TYPE)
 
 @dataclass(frozen=True)
 class Terms:
-    """The terms of a payment, valid or not: the package's own class refuses to build invalid ones."""
+    """The terms of a payment, valid or not: the package's own class refuses to build invalid
+    ones."""
 
     issuer: str
     acquirer: str
@@ -184,7 +186,8 @@ class Signers:
     """Decides as the contracts must: ordinary keys first, then contract wallets.
 
     Args:
-        wallets: Owner key of each honest contract wallet; a wallet that gives any other answer than the
+        wallets: Owner key of each honest contract wallet; a wallet that gives any other answer
+        than the
             magic word says no, and so does every address without code.
     """
 

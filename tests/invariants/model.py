@@ -1,8 +1,8 @@
 """The reference model: what each function of the contracts must do, in plain Python.
 
-Written from the interfaces and the design, it predicts for every call either the exact refusal or the
-returned values, the events and the whole state afterwards. Addresses are lower case, amounts minor units,
-times Unix seconds.
+Written from the interfaces and the design, it predicts for every call either the exact refusal or
+the returned values, the events and the whole state afterwards. Addresses are lower case, amounts
+minor units, times Unix seconds.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from eth_abi import encode
 from eth_utils import keccak
+
 from tael import typed_data
 
 from .chain import CHAIN_ID, EMPTY_REVERT, Done, Event, Outcome, Refused
@@ -135,7 +136,7 @@ def share(amount: int, bps: int) -> int:
     return amount * bps // BPS
 
 
-def require(condition: bool, error: str, *arguments: Any) -> None:  # noqa: FBT001
+def require(condition: bool, error: str, *arguments: Any) -> None:
     if not condition:
         raise Refusal(error, *arguments)
 
@@ -336,7 +337,14 @@ class Token(Managed):
     # ERC-3009
 
     def transfer_with_authorization(
-        self, owner: str, to: str, value: int, after: int, before: int, nonce: bytes, *signature: Any
+        self,
+        owner: str,
+        to: str,
+        value: int,
+        after: int,
+        before: int,
+        nonce: bytes,
+        *signature: Any,
     ) -> None:
         self._in_time(after, before)
         digest = typed_data.transfer_digest(self.domain, owner, to, value, after, before, nonce)
@@ -344,7 +352,14 @@ class Token(Managed):
         self._authorized(owner, to, value, nonce)
 
     def receive_with_authorization(
-        self, owner: str, to: str, value: int, after: int, before: int, nonce: bytes, *signature: Any
+        self,
+        owner: str,
+        to: str,
+        value: int,
+        after: int,
+        before: int,
+        nonce: bytes,
+        *signature: Any,
     ) -> None:
         require(self.sender == to, "CallerNotPayee", self.sender, to)
         self._in_time(after, before)
@@ -537,7 +552,9 @@ class Token(Managed):
         if amount:
             self._credit_owed(debtor, creditor, amount)
 
-    def settle_net(self, participants: tuple[str, ...], changes: tuple[int, ...], source: int) -> None:
+    def settle_net(
+        self, participants: tuple[str, ...], changes: tuple[int, ...], source: int
+    ) -> None:
         self._only_module()
         require(source == Source.HOLD or not self.paused, "TokenPaused")
         fits = len(participants) == len(changes) <= MAX_NET_PARTICIPANTS

@@ -1,7 +1,9 @@
-"""The state as the events alone tell it: what an indexer that has seen every log would know (I-27)."""
+"""The state as the events alone tell it: what an indexer that has seen every log would know
+(I-27)."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from .messages import Terms
@@ -21,16 +23,21 @@ _STATUSES = {
 }
 
 
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()
+
+
 class Replay:
     """Balances, holds, statuses, modules, cards and payments out of events and block times.
 
-    The holds of the escrow are told by the escrow's events, those of other modules by the token's. A successor
-    in the escrow's place that is no PaymentEscrow is taken at its word: `foreign` collects what it did.
+    The holds of the escrow are told by the escrow's events, those of other modules by the token's.
+    A successor in the escrow's place that is no PaymentEscrow is taken at its word: `foreign`
+    collects what it did.
     """
 
     _FIELDS = (
-        "balances", "statuses", "reserved", "escrows", "modules", "paused", "supplies", "cards", "payments",
-        "verbs", "merchants", "acceptances", "allowances", "consumed",
+        "balances", "statuses", "reserved", "escrows", "modules", "paused", "supplies", "cards",
+        "payments", "verbs", "merchants", "acceptances", "allowances", "consumed",
     )  # fmt: skip
 
     def __init__(self, tokens: Iterable[str], escrow: str) -> None:
@@ -60,7 +67,7 @@ class Replay:
 
     def apply(self, events: Iterable[Event], now: int) -> None:
         for event in events:
-            handler = getattr(self, f"_on_{event.name}", None)
+            handler = getattr(self, f"_on_{_snake(event.name)}", None)
             if event.name in _STATUSES:
                 self.statuses[event.emitter, event.arguments[0]] = _STATUSES[event.name]
             elif handler is not None:
@@ -68,87 +75,126 @@ class Replay:
 
     # Token
 
-    def _on_Transfer(self, token: str, now: int, owner: str, to: str, amount: int) -> None:  # noqa: N802
+    def _on_transfer(self, token: str, now: int, owner: str, to: str, amount: int) -> None:
         for account, change in ((owner, -amount), (to, amount)):
             if account != ZERO:
                 self.balances[token, account] = self.balances.get((token, account), 0) + change
                 # Never short, not even between two events of one transaction.
                 assert self.balances[token, account] >= 0, (token, account)
 
-    def _on_Issued(self, token: str, now: int, reference: bytes, to: str, amount: int) -> None:  # noqa: N802
+    def _on_issued(self, token: str, now: int, reference: bytes, to: str, amount: int) -> None:
         self.supplies[token] = self.supplies.get(token, 0) + amount
 
-    def _on_Redeemed(self, token: str, now: int, reference: bytes, by: str, amount: int) -> None:  # noqa: N802
+    def _on_redeemed(self, token: str, now: int, reference: bytes, by: str, amount: int) -> None:
         self.supplies[token] -= amount
 
-    def _on_HoldPlaced(self, token: str, now: int, module: str, participant: str, amount: int) -> None:  # noqa: N802
+    def _on_hold_placed(
+        self, token: str, now: int, module: str, participant: str, amount: int
+    ) -> None:
         key = (token, module, participant)
         self.reserved[key] = self.reserved.get(key, 0) + amount
 
-    def _on_HoldExecuted(  # noqa: N802
+    def _on_hold_executed(
         self, token: str, now: int, module: str, participant: str, amount: int, released: int
     ) -> None:
         key = (token, module, participant)
         self.reserved[key] = self.reserved.get(key, 0) - amount
 
-    def _on_Paused(self, token: str, now: int, by: str) -> None:  # noqa: N802
+    def _on_paused(self, token: str, now: int, by: str) -> None:
         self.paused.add(token)
 
-    def _on_Unpaused(self, token: str, now: int, by: str) -> None:  # noqa: N802
+    def _on_unpaused(self, token: str, now: int, by: str) -> None:
         self.paused.discard(token)
 
-    def _on_EscrowAdmitted(self, token: str, now: int, escrow: str) -> None:  # noqa: N802
+    def _on_escrow_admitted(self, token: str, now: int, escrow: str) -> None:
         self.escrows[token] = escrow
 
-    def _on_ModuleAdmitted(self, token: str, now: int, module: str) -> None:  # noqa: N802
+    def _on_module_admitted(self, token: str, now: int, module: str) -> None:
         self.modules.add((token, module))
 
-    def _on_ModuleCutOff(self, token: str, now: int, module: str) -> None:  # noqa: N802
+    def _on_module_cut_off(self, token: str, now: int, module: str) -> None:
         if self.escrows.get(token) == module:
             self.escrows[token] = ZERO
         else:
             self.modules.discard((token, module))
 
-    def _on_AuthorizationUsed(self, token: str, now: int, authorizer: str, nonce: bytes) -> None:  # noqa: N802
+    def _on_authorization_used(self, token: str, now: int, authorizer: str, nonce: bytes) -> None:
         self.consumed.add((token, authorizer, nonce))
 
-    _on_AuthorizationCanceled = _on_AuthorizationUsed
+    _on_authorization_canceled = _on_authorization_used
 
     # Directory
 
-    def _on_DelegateSet(self, escrow: str, now: int, participant: str, delegate: str, verbs: int) -> None:  # noqa: N802
+    def _on_delegate_set(
+        self, escrow: str, now: int, participant: str, delegate: str, verbs: int
+    ) -> None:
         self.verbs[participant, delegate] = verbs
 
-    def _on_MerchantSet(  # noqa: N802
-        self, escrow: str, now: int, merchant: bytes, acquirer: str, signer: str, category: int, name: bytes
+    def _on_merchant_set(
+        self,
+        escrow: str,
+        now: int,
+        merchant: bytes,
+        acquirer: str,
+        signer: str,
+        category: int,
+        name: bytes,
     ) -> None:
         self.merchants[merchant] = (acquirer, category, signer, name)
 
-    def _on_AcceptanceSet(  # noqa: N802
+    def _on_acceptance_set(
         self, escrow: str, now: int, merchant: bytes, token: str, limit: int, status: int
     ) -> None:
         self.acceptances[merchant, token] = (limit, status)
 
-    def _on_CardSet(  # noqa: N802
-        self, escrow: str, now: int, issuer: str, card: str, token: str, payment: int, day: int, status: int
+    def _on_card_set(
+        self,
+        escrow: str,
+        now: int,
+        issuer: str,
+        card: str,
+        token: str,
+        payment: int,
+        day: int,
+        status: int,
     ) -> None:
         old = self.cards.get((issuer, card, token), Card())
         self.cards[issuer, card, token] = Card(payment, day, Entry(status), old.spent, old.day)
 
     # Payments
 
-    def _on_PaymentAuthorized(  # noqa: N802
-        self, escrow: str, now: int, identity: bytes, issuer: str, acquirer: str, token: str, packed: Any
+    def _on_payment_authorized(
+        self,
+        escrow: str,
+        now: int,
+        identity: bytes,
+        issuer: str,
+        acquirer: str,
+        token: str,
+        packed: Any,
     ) -> None:
         self._open(now, identity, (issuer, acquirer, token), packed, charged=False)
 
-    def _on_PaymentCharged(  # noqa: N802
-        self, escrow: str, now: int, identity: bytes, issuer: str, acquirer: str, token: str, packed: Any
+    def _on_payment_charged(
+        self,
+        escrow: str,
+        now: int,
+        identity: bytes,
+        issuer: str,
+        acquirer: str,
+        token: str,
+        packed: Any,
     ) -> None:
         self._open(now, identity, (issuer, acquirer, token), packed, charged=True)
 
     def _open(
-        self, now: int, identity: bytes, parties: tuple[str, str, str], packed: Any, *, charged: bool
+        self,
+        now: int,
+        identity: bytes,
+        parties: tuple[str, str, str],
+        packed: Any,
+        *,
+        charged: bool,
     ) -> None:
         assert identity not in self.payments, "a payment was opened twice"
         terms = Terms.unpack(parties, packed)
@@ -163,18 +209,18 @@ class Replay:
         spent = card.spent if card.day == day else 0
         self.cards[key] = card._replace(spent=spent + amount, day=day)
 
-    def _on_PaymentCaptured(self, escrow: str, now: int, identity: bytes, total: int) -> None:  # noqa: N802
+    def _on_payment_captured(self, escrow: str, now: int, identity: bytes, total: int) -> None:
         self.payments[identity] = self.payments[identity]._replace(captured=total)
 
-    def _on_PaymentVoided(self, escrow: str, now: int, identity: bytes, total: int) -> None:  # noqa: N802
+    def _on_payment_voided(self, escrow: str, now: int, identity: bytes, total: int) -> None:
         payment = self.payments[identity]
         self.payments[identity] = payment._replace(voided=total)
         if payment.day == now // DAY:
             self._spend(payment.terms, payment.day, payment.voided - total)
 
-    _on_PaymentReclaimed = _on_PaymentVoided
+    _on_payment_reclaimed = _on_payment_voided
 
-    def _on_PaymentRefunded(self, escrow: str, now: int, identity: bytes, total: int) -> None:  # noqa: N802
+    def _on_payment_refunded(self, escrow: str, now: int, identity: bytes, total: int) -> None:
         self.payments[identity] = self.payments[identity]._replace(refunded=total)
 
     # Comparing
@@ -184,7 +230,9 @@ class Replay:
         escrow = lockstep.escrow
         assert self.payments == escrow.payments
         assert self.cards == escrow.cards
-        assert {k: v for k, v in self.verbs.items() if v} == {k: v for k, v in escrow.verbs.items() if v}
+        assert {k: v for k, v in self.verbs.items() if v} == {
+            k: v for k, v in escrow.verbs.items() if v
+        }
         assert self.merchants == escrow.merchants
         assert self.acceptances == {key: entry[1:] for key, entry in escrow.acceptances.items()}
         for token in lockstep.tokens:
@@ -199,6 +247,8 @@ class Replay:
                 assert self.balances.get((at, participant), 0) == account.balance
                 assert self.statuses.get((at, participant), Status.NONE) == account.status
                 reserved = sum(
-                    amount for (t, _, p), amount in self.reserved.items() if (t, p) == (at, participant)
+                    amount
+                    for (t, _, p), amount in self.reserved.items()
+                    if (t, p) == (at, participant)
                 )
                 assert reserved == account.reserved

@@ -1,4 +1,5 @@
-"""Governance: the last administrator stays, delays delay, and the authority alone can be replaced by itself."""
+"""Governance: the last administrator stays, delays delay, and the authority alone can be replaced
+by itself."""
 
 from __future__ import annotations
 
@@ -55,8 +56,12 @@ def test_last_administrator_stays(tael: Lockstep) -> None:
     assert tael.chain.read(at, "adminCount") == 2
     done = tael.ok(SECOND_ADMIN, governance, "revokeRole", 0, ADMIN)
     assert done.events == (Event(at, "RoleRevoked", (0, ADMIN)),)
-    tael.refuse("LastAdmin", (SECOND_ADMIN,), SECOND_ADMIN, governance, "renounceRole", 0, SECOND_ADMIN)
-    tael.refuse("AccessManagerUnauthorizedAccount", (ADMIN, 0), ADMIN, governance, "grantRole", 0, ADMIN, 0)
+    tael.refuse(
+        "LastAdmin", (SECOND_ADMIN,), SECOND_ADMIN, governance, "renounceRole", 0, SECOND_ADMIN
+    )
+    tael.refuse(
+        "AccessManagerUnauthorizedAccount", (ADMIN, 0), ADMIN, governance, "grantRole", 0, ADMIN, 0
+    )
 
 
 def test_other_roles_come_and_go(tael: Lockstep) -> None:
@@ -64,7 +69,9 @@ def test_other_roles_come_and_go(tael: Lockstep) -> None:
     tael.ok(ADMIN, governance, "grantRole", 1, QUEUE, 0)
     tael.ok(QUEUE, tael.cny, "admit", OUTSIDER)
     tael.ok(ADMIN, governance, "revokeRole", 1, QUEUE)
-    tael.refuse("AccessManagedUnauthorized", (QUEUE,), QUEUE, tael.cny, "suspend", OUTSIDER, bytes(32))
+    tael.refuse(
+        "AccessManagedUnauthorized", (QUEUE,), QUEUE, tael.cny, "suspend", OUTSIDER, bytes(32)
+    )
     tael.ok(ADMIN, governance, "revokeRole", 1, REGISTRAR)
     assert tael.chain.read(governance.address, "adminCount") == 1
     tael.refuse("AccessManagedUnauthorized", (REGISTRAR,), REGISTRAR, tael.cny, "admit", QUEUE)
@@ -91,8 +98,9 @@ def test_delayed_role_must_schedule_first(tael: Lockstep) -> None:
     """Threats C44, C47: what can hurt is announced, and can be cancelled."""
     at, token = tael.governance.address, tael.cny.address
     assert isinstance(send(tael, ADMIN, at, "grantRole", 5, QUEUE, 3_600), Done)
-    expected = Refused("AccessManagedRequiredDelay", (QUEUE, 3_600))
-    assert send(tael, QUEUE, token, "admitModule", OUTSIDER) == expected
+    outcome = send(tael, QUEUE, token, "admitModule", OUTSIDER)
+    assert isinstance(outcome, Refused)
+    assert outcome.error == "AccessManagerNotScheduled"
     data = bytes(calldata(tael, tael.cny, "admitModule", OUTSIDER))
     assert isinstance(send(tael, QUEUE, at, "schedule", token, data, 0), Done)
     outcome = send(tael, QUEUE, at, "execute", token, data)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from tael import typed_data
 
 from .chain import EMPTY_REVERT, Done, Event, Refused, address
@@ -97,11 +98,17 @@ def test_transfer_is_refused_when_a_side_may_not(tael: Lockstep) -> None:
     tael.refuse("AccountCannotReceive", (OUTSIDER, none), ISSUER, token, "transfer", OUTSIDER, 1)
     tael.refuse("AccountCannotReceive", (ZERO, none), ISSUER, token, "transfer", ZERO, 1)
     suspended(tael, SECOND_ISSUER)
-    tael.refuse("AccountNotActive", (SECOND_ISSUER, stopped), SECOND_ISSUER, token, "transfer", ISSUER, 1)
+    tael.refuse(
+        "AccountNotActive", (SECOND_ISSUER, stopped), SECOND_ISSUER, token, "transfer", ISSUER, 1
+    )
     tael.ok(ISSUER, token, "transfer", SECOND_ISSUER, 1)
     closed(tael, SECOND_ISSUER)
-    tael.refuse("AccountNotActive", (SECOND_ISSUER, gone), SECOND_ISSUER, token, "transfer", ISSUER, 1)
-    tael.refuse("AccountCannotReceive", (SECOND_ISSUER, gone), ISSUER, token, "transfer", SECOND_ISSUER, 1)
+    tael.refuse(
+        "AccountNotActive", (SECOND_ISSUER, gone), SECOND_ISSUER, token, "transfer", ISSUER, 1
+    )
+    tael.refuse(
+        "AccountCannotReceive", (SECOND_ISSUER, gone), ISSUER, token, "transfer", SECOND_ISSUER, 1
+    )
 
 
 def test_transfer_from_spends_the_allowance(tael: Lockstep) -> None:
@@ -123,13 +130,24 @@ def test_transfer_from_spends_the_allowance(tael: Lockstep) -> None:
     tael.ok(OUTSIDER, token, *call, 7)
     assert tael.chain.read(token.address, "allowance", ISSUER, OUTSIDER) == MAX_WORD - 8
     tael.refuse("InvalidSpender", (ZERO,), ISSUER, token, "approve", ZERO, 1)
-    tael.refuse("AccountCannotReceive", (OUTSIDER, Status.NONE), OUTSIDER, token, "transferFrom", ISSUER, OUTSIDER, 1)
+    tael.refuse(
+        "AccountCannotReceive",
+        (OUTSIDER, Status.NONE),
+        OUTSIDER,
+        token,
+        "transferFrom",
+        ISSUER,
+        OUTSIDER,
+        1,
+    )
 
 
 # ERC-2612
 
 
-def permit(tael: Lockstep, key: Key, nonce: int, deadline: int, spender: str = OUTSIDER) -> tuple[Any, ...]:
+def permit(
+    tael: Lockstep, key: Key, nonce: int, deadline: int, spender: str = OUTSIDER
+) -> tuple[Any, ...]:
     fields = (key.address, spender, 5)
     digest = typed_data.permit_digest(tael.cny.domain, *fields, nonce, deadline)
     return (*fields, deadline, *vrs(key.sign(digest)))
@@ -179,7 +197,13 @@ def owner_of(tael: Lockstep, form: str) -> tuple[str, Key]:
 
 
 def authorization(
-    tael: Lockstep, kind: str, form: str, *, after: int = -1, before: int = 1, nonce: bytes = NONCES[0]
+    tael: Lockstep,
+    kind: str,
+    form: str,
+    *,
+    after: int = -1,
+    before: int = 1,
+    nonce: bytes = NONCES[0],
 ) -> tuple[str, tuple[Any, ...]]:
     """The function and its arguments; times relative to now."""
     owner, key = owner_of(tael, form)
@@ -206,7 +230,9 @@ def with_wallet(tael: Lockstep) -> Lockstep:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_authorization_counts_once_in_every_form(with_wallet: Lockstep, kind: str, form: str) -> None:
+def test_authorization_counts_once_in_every_form(
+    with_wallet: Lockstep, kind: str, form: str
+) -> None:
     tael, token = with_wallet, with_wallet.cny
     owner, _ = owner_of(tael, form)
     name, call = authorization(tael, kind, form)
@@ -224,7 +250,9 @@ def test_authorization_counts_once_in_every_form(with_wallet: Lockstep, kind: st
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("kind", ["transfer", "receive"])
-def test_authorization_is_refused_when_not_in_time(with_wallet: Lockstep, kind: str, form: str) -> None:
+def test_authorization_is_refused_when_not_in_time(
+    with_wallet: Lockstep, kind: str, form: str
+) -> None:
     tael, token, now = with_wallet, with_wallet.cny, with_wallet.now
     name, call = authorization(tael, kind, form, after=0)
     tael.refuse("AuthorizationNotYetValid", (now, now), ACQUIRER, token, name, *call)
@@ -236,7 +264,9 @@ def test_authorization_is_refused_when_not_in_time(with_wallet: Lockstep, kind: 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_authorization_is_refused_when_any_field_differs(with_wallet: Lockstep, kind: str, form: str) -> None:
+def test_authorization_is_refused_when_any_field_differs(
+    with_wallet: Lockstep, kind: str, form: str
+) -> None:
     tael, token, now = with_wallet, with_wallet.cny, with_wallet.now
     owner, _ = owner_of(tael, form)
     name, call = authorization(tael, kind, form)
@@ -255,11 +285,15 @@ def test_authorization_is_refused_when_any_field_differs(with_wallet: Lockstep, 
     tael.refuse("InvalidSignature", (owner,), ACQUIRER, token, name, *call[:keep], *signature)
     if kind == "transfer":
         _, foreign = authorization(tael, "receive", form)
-        tael.refuse("InvalidSignature", (owner,), ACQUIRER, token, name, *call[:keep], *foreign[keep:])
+        tael.refuse(
+            "InvalidSignature", (owner,), ACQUIRER, token, name, *call[:keep], *foreign[keep:]
+        )
 
 
 @pytest.mark.parametrize("length", [0, 1, 32, 63, 64, 65, 66, 130])
-def test_authorization_is_refused_when_the_signature_has_another_length(tael: Lockstep, length: int) -> None:
+def test_authorization_is_refused_when_the_signature_has_another_length(
+    tael: Lockstep, length: int
+) -> None:
     name, call = authorization(tael, "transfer", "65")
     signature = (call[6] * 2)[:length]
     if length == 65:
@@ -287,7 +321,16 @@ def test_authorization_is_refused_when_the_wallet_answers_badly(tael: Lockstep) 
     fields = (tael.wallet, OUTSIDER, 1)
     digest = typed_data.permit_digest(token.domain, *fields, 0, tael.now)
     signature = WALLET_OWNER.sign(digest)
-    tael.refuse("InvalidSignature", (tael.wallet,), OUTSIDER, token, "permit", *fields, tael.now, *vrs(signature))
+    tael.refuse(
+        "InvalidSignature",
+        (tael.wallet,),
+        OUTSIDER,
+        token,
+        "permit",
+        *fields,
+        tael.now,
+        *vrs(signature),
+    )
 
 
 def test_wallet_may_not_burn_more_than_its_share(tael: Lockstep) -> None:
@@ -422,11 +465,31 @@ def test_forced_transfer_reaches_available_alone(tael: Lockstep) -> None:
     rest = FUNDS - 400
     expected = ("InsufficientAvailable", (ISSUER, rest, rest + 1))
     tael.refuse(*expected, GOVERNOR, token, "forceTransfer", ISSUER, ACQUIRER, rest + 1, HASH)
-    tael.refuse("AccountCannotReceive", (OUTSIDER, Status.NONE), GOVERNOR, token, "forceTransfer", ISSUER, OUTSIDER, 1, HASH)
+    tael.refuse(
+        "AccountCannotReceive",
+        (OUTSIDER, Status.NONE),
+        GOVERNOR,
+        token,
+        "forceTransfer",
+        ISSUER,
+        OUTSIDER,
+        1,
+        HASH,
+    )
     suspended(tael, ISSUER)
     tael.ok(GOVERNOR, token, "forceTransfer", ISSUER, ACQUIRER, rest, HASH)
     closed(tael, SECOND_ISSUER)
-    tael.refuse("AccountCannotReceive", (SECOND_ISSUER, Status.CLOSED), GOVERNOR, token, "forceTransfer", ACQUIRER, SECOND_ISSUER, 1, HASH)
+    tael.refuse(
+        "AccountCannotReceive",
+        (SECOND_ISSUER, Status.CLOSED),
+        GOVERNOR,
+        token,
+        "forceTransfer",
+        ACQUIRER,
+        SECOND_ISSUER,
+        1,
+        HASH,
+    )
     suspended(tael, SECOND_ACQUIRER)
     tael.ok(GOVERNOR, token, "forceTransfer", ACQUIRER, SECOND_ACQUIRER, 1, HASH)
 
@@ -460,7 +523,9 @@ def test_issue_stays_within_the_reserve(tael: Lockstep) -> None:
         Event(token.address, "Issued", (REFERENCES[0], ISSUER, 5)),
         Event(token.address, "Transfer", (ZERO, ISSUER, 5)),
     )
-    tael.refuse("BankReferenceUsed", (REFERENCES[0],), DESK, token, "issue", ACQUIRER, 0, REFERENCES[0])
+    tael.refuse(
+        "BankReferenceUsed", (REFERENCES[0],), DESK, token, "issue", ACQUIRER, 0, REFERENCES[0]
+    )
     tael.ok(DESK, token, "issue", ACQUIRER, 0, REFERENCES[1])
     tael.wait(9)
     tael.ok(DESK, token, "issue", ACQUIRER, 0, REFERENCES[2])
@@ -491,7 +556,9 @@ def test_redeem_destroys_once_per_reference(tael: Lockstep) -> None:
     tael.refuse("BankReferenceUsed", (REFERENCES[0],), ISSUER, token, "redeem", 0, REFERENCES[0])
     tael.ok(ACQUIRER, token, "redeem", 1, REFERENCES[0])
     tael.refuse("InsufficientAvailable", (ISSUER, 0, 1), ISSUER, token, "redeem", 1, REFERENCES[1])
-    tael.refuse("AccountNotActive", (OUTSIDER, Status.NONE), OUTSIDER, token, "redeem", 0, REFERENCES[1])
+    tael.refuse(
+        "AccountNotActive", (OUTSIDER, Status.NONE), OUTSIDER, token, "redeem", 0, REFERENCES[1]
+    )
     tael.ok(GUARDIAN, token, "pause")
     tael.refuse("TokenPaused", (), ACQUIRER, token, "redeem", 1, REFERENCES[2])
 
@@ -661,7 +728,9 @@ def test_hold_goes_to_the_successor_when_the_escrow_is_replaced(tael: Lockstep) 
 
 
 @pytest.mark.parametrize("module", [CLEARING, SUCCESSOR])
-def test_hold_is_executed_and_released_when_everybody_is_stopped(tael: Lockstep, module: str) -> None:
+def test_hold_is_executed_and_released_when_everybody_is_stopped(
+    tael: Lockstep, module: str
+) -> None:
     token = tael.cny
     if module == SUCCESSOR:
         tael.ok(GOVERNOR, token, "admitEscrow", SUCCESSOR)
@@ -672,7 +741,9 @@ def test_hold_is_executed_and_released_when_everybody_is_stopped(tael: Lockstep,
     tael.ok(module, token, "executeHold", ISSUER, ACQUIRER, 50, SCHEME, 5, 5)
     tael.ok(module, token, "releaseHold", ISSUER, 40)
     assert (available(tael, ACQUIRER), available(tael, SCHEME)) == (FUNDS + 50, 5)
-    tael.refuse("AccountNotActive", (ISSUER, Status.SUSPENDED), module, token, "holdFunds", ISSUER, 1)
+    tael.refuse(
+        "AccountNotActive", (ISSUER, Status.SUSPENDED), module, token, "holdFunds", ISSUER, 1
+    )
 
 
 def test_zero_parts_are_skipped(tael: Lockstep) -> None:
@@ -688,7 +759,9 @@ def test_zero_parts_are_skipped(tael: Lockstep) -> None:
     done = tael.ok(CLEARING, token, "pay", ISSUER, ACQUIRER, 3, OUTSIDER, 0)
     assert done.events == (Event(token.address, "Transfer", (ISSUER, ACQUIRER, 3)),)
     assert tael.ok(CLEARING, token, "payBack", ISSUER, OUTSIDER, 0).events == ()
-    tael.refuse("AccountNotActive", (OUTSIDER, Status.NONE), CLEARING, token, "payBack", OUTSIDER, ISSUER, 0)
+    tael.refuse(
+        "AccountNotActive", (OUTSIDER, Status.NONE), CLEARING, token, "payBack", OUTSIDER, ISSUER, 0
+    )
 
 
 def test_payee_is_refused_when_never_admitted(tael: Lockstep) -> None:
@@ -713,7 +786,9 @@ def test_pay_is_a_new_obligation_and_pay_back_an_old_one(tael: Lockstep) -> None
     tael.refuse(*expected, CLEARING, token, "pay", ISSUER, ACQUIRER, huge, SCHEME, huge)
     tael.ok(CLEARING, token, "holdFunds", ISSUER, 1)
     expected = ("InsufficientHold", (ISSUER, 1, 3 * huge))
-    tael.refuse(*expected, CLEARING, token, "executeHold", ISSUER, ACQUIRER, huge, SCHEME, huge, huge)
+    tael.refuse(
+        *expected, CLEARING, token, "executeHold", ISSUER, ACQUIRER, huge, SCHEME, huge, huge
+    )
     tael.ok(CLEARING, token, "releaseHold", ISSUER, 1)
     closed(tael, SCHEME)
     tael.ok(CLEARING, token, "pay", ISSUER, ACQUIRER, FUNDS - 1, SCHEME, 1)
@@ -725,7 +800,10 @@ def test_pay_is_a_new_obligation_and_pay_back_an_old_one(tael: Lockstep) -> None
     done = tael.ok(CLEARING, token, "payBack", ACQUIRER, SECOND_ACQUIRER, 1)
     assert done.events == (Event(token.address, "Transfer", (ACQUIRER, SECOND_ACQUIRER, 1)),)
     suspended(tael, ACQUIRER)
-    for name, call in (("pay", (ACQUIRER, ISSUER, 1, SCHEME, 0)), ("payBack", (ACQUIRER, ISSUER, 1))):
+    for name, call in (
+        ("pay", (ACQUIRER, ISSUER, 1, SCHEME, 0)),
+        ("payBack", (ACQUIRER, ISSUER, 1)),
+    ):
         tael.refuse("AccountNotActive", (ACQUIRER, Status.SUSPENDED), CLEARING, token, name, *call)
 
 
@@ -749,16 +827,29 @@ def test_net_settlement_moves_all_or_nothing(tael: Lockstep, module: str, source
         limit = 500
         for bank in banks:
             tael.ok(module, token, "holdFunds", bank, limit)
-    who, changes = ordered((ISSUER, -limit), (ACQUIRER, -30), (SECOND_ISSUER, limit + 30), (SECOND_ACQUIRER, 0))
+    who, changes = ordered(
+        (ISSUER, -limit), (ACQUIRER, -30), (SECOND_ISSUER, limit + 30), (SECOND_ACQUIRER, 0)
+    )
     done = tael.ok(module, token, "settleNet", who, changes, int(source))
     transfers = [event.arguments for event in done.events if event.name == "Transfer"]
-    debits = [(each, module, -change) for each, change in zip(who, changes, strict=True) if change < 0]
+    debits = [
+        (each, module, -change) for each, change in zip(who, changes, strict=True) if change < 0
+    ]
     assert transfers == [*debits, (module, SECOND_ISSUER, limit + 30)]
     who, changes = ordered((ISSUER, -1), (SECOND_ISSUER, 1))
     error = "InsufficientAvailable" if source == Source.AVAILABLE else "InsufficientHold"
     tael.refuse(error, (ISSUER, 0, 1), module, token, "settleNet", who, changes, int(source))
     who, changes = ordered((ACQUIRER, -1), (OUTSIDER, 1))
-    tael.refuse("AccountCannotReceive", (OUTSIDER, Status.NONE), module, token, "settleNet", who, changes, int(source))
+    tael.refuse(
+        "AccountCannotReceive",
+        (OUTSIDER, Status.NONE),
+        module,
+        token,
+        "settleNet",
+        who,
+        changes,
+        int(source),
+    )
     suspended(tael, ACQUIRER)
     closed(tael, SECOND_ISSUER) if source == Source.AVAILABLE else None
     who, changes = ordered((ACQUIRER, -1), (SECOND_ISSUER, 1))
@@ -777,15 +868,22 @@ def test_net_settlement_is_refused_when_the_sum_is_not_zero(tael: Lockstep) -> N
         expected = ("NetSumNotZero", (-debit, credit))
         tael.refuse(*expected, CLEARING, token, "settleNet", who, changes, 0)
     who = sorted((ISSUER, ACQUIRER, SECOND_ISSUER))
-    tael.refuse("NetSumNotZero", (0, 2**255 - 1), CLEARING, token, "settleNet", who, [2**255 - 1] * 3, 0)
+    tael.refuse(
+        "NetSumNotZero", (0, 2**255 - 1), CLEARING, token, "settleNet", who, [2**255 - 1] * 3, 0
+    )
     tael.refuse("NetSumNotZero", (3, 4), CLEARING, token, "settleNet", who, [-3, 2, 2], 0)
 
 
 @pytest.mark.parametrize("source", list(Source))
-def test_net_settlement_is_refused_when_the_least_number_is_asked(tael: Lockstep, source: Source) -> None:
+def test_net_settlement_is_refused_when_the_least_number_is_asked(
+    tael: Lockstep, source: Source
+) -> None:
     """Threat C28."""
     who, changes = ordered((ISSUER, -(2**255)), (ACQUIRER, 2**255 - 1))
-    names = {Source.AVAILABLE: ("InsufficientAvailable", FUNDS), Source.HOLD: ("InsufficientHold", 0)}
+    names = {
+        Source.AVAILABLE: ("InsufficientAvailable", FUNDS),
+        Source.HOLD: ("InsufficientHold", 0),
+    }
     error, limit = names[source]
     expected = (error, (ISSUER, limit, 2**255))
     tael.refuse(*expected, CLEARING, tael.cny, "settleNet", who, changes, int(source))
@@ -800,7 +898,9 @@ def test_net_settlement_is_refused_when_the_list_is_not_ascending(tael: Lockstep
     tael.ok(CLEARING, token, call, [address(1), low, high], [0, -1, 1], 0)
 
 
-@pytest.mark.parametrize(("participants", "changes"), [(1, 0), (0, 1), (257, 257), (256, 257), (2, 3)])
+@pytest.mark.parametrize(
+    ("participants", "changes"), [(1, 0), (0, 1), (257, 257), (256, 257), (2, 3)]
+)
 def test_net_settlement_is_refused_when_the_lengths_do_not_fit(
     tael: Lockstep, participants: int, changes: int
 ) -> None:

@@ -1,6 +1,8 @@
-"""Random lives of the whole system: contracts and model must agree on every step (I-01 to I-14, I-23 to I-27, I-36).
+"""Random lives of the whole system: contracts and model must agree on every step (I-01 to I-14,
+I-23 to I-27, I-36).
 
-Most steps are made to succeed, some to fail in one chosen way, many to land exactly on a limit or a deadline.
+Most steps are made to succeed, some to fail in one chosen way, many to land exactly on a limit or
+a deadline.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
 from tael import typed_data
 
 from . import lockstep as actors
@@ -61,7 +64,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 UNREACHABLE = {
     "AccessManagedInvalidAuthority": "only when governance moves to another authority: scenarios",
-    "AccessManagedRequiredDelay": "no role here has a delay: scenarios",
+    "AccessManagedRequiredDelay": "OpenZeppelin's, never raised: such a call is `not scheduled`",
     "InvalidShortString": "OpenZeppelin's, in constructors only",
     "StringTooLong": "OpenZeppelin's, in constructors only",
     "InvalidAccountNonce": "OpenZeppelin's, never called: nonces are consumed, not given",
@@ -97,11 +100,12 @@ class Life(RuleBasedStateMachine):
     def chance(self, seed: int) -> Random:
         """What is left to chance in one step.
 
-        One seed a step, because Hypothesis's own draws lean towards repeats and zeros so much that deep states
-        are seldom reached; mixed with the step's number, so that equal seeds do different things.
+        One seed a step, because Hypothesis's own draws lean towards repeats and zeros so much that
+        deep states are seldom reached; mixed with the step's number, so that equal seeds do
+        different things.
         """
         self.steps += 1
-        return Random(seed << 16 | self.steps)  # noqa: S311
+        return Random(seed << 16 | self.steps)
 
     def odds(self, chance: Random, percent: int) -> bool:
         return chance.randrange(100) >= 100 - percent
@@ -240,9 +244,16 @@ class Life(RuleBasedStateMachine):
 
     def code(self, chance: Random, terms: Terms) -> tuple[int, int, bytes]:
         """The merchant's dynamic code for the terms, seldom a bad one."""
-        index = self.tael.merchants.index(terms.merchant) if terms.merchant in self.tael.merchants else 0
+        index = (
+            self.tael.merchants.index(terms.merchant)
+            if terms.merchant in self.tael.merchants
+            else 0
+        )
         key = WALLET_OWNER if index == 2 else TILLS[index]
-        amount, expires_at = max(0, terms.amount - self.pick(chance, (0, 0, 7))), self.tael.now + 600
+        amount, expires_at = (
+            max(0, terms.amount - self.pick(chance, (0, 0, 7))),
+            self.tael.now + 600,
+        )
         fault = chance.randrange(100)
         if fault >= 95:
             amount = min(2**64 - 1, terms.amount + 1)
@@ -271,11 +282,10 @@ class Life(RuleBasedStateMachine):
         if self.odds(chance, 2):
             packed = (*packed[:3], packed[3][:31] + b"\x01")
         caller = self.sender(chance, (terms.issuer, DELEGATES[0].address))
-        signature = halves(self.safe_signature(chance, terms))
-        self.remember(terms, self.tael.send(caller, self.escrow, verb, signature, terms.parties, packed))
-
-    def safe_signature(self, chance: Random, terms: Terms) -> bytes:
-        return self.card_signature(chance, terms)
+        signature = halves(self.card_signature(chance, terms))
+        self.remember(
+            terms, self.tael.send(caller, self.escrow, verb, signature, terms.parties, packed)
+        )
 
     @rule(seed=SEEDS)
     def open_full(self, seed: int) -> None:
@@ -311,7 +321,11 @@ class Life(RuleBasedStateMachine):
             "chargeWith": typed_data.charge_consent_digest,
         }
         identity = payment_id(self.escrow.address, terms)
-        return signer.address, before, signer.sign(digests[kind](self.escrow.domain, identity, before))
+        return (
+            signer.address,
+            before,
+            signer.sign(digests[kind](self.escrow.domain, identity, before)),
+        )
 
     @rule(seed=SEEDS)
     def open_batch(self, seed: int) -> None:
@@ -376,7 +390,9 @@ class Life(RuleBasedStateMachine):
         reached, limit = (payment.captured, terms.amount - payment.voided) if payment else (0, 1)
         if self.odds(chance, 20):
             # At multiples of 400 both fees step up over one minor unit.
-            return min(limit, reached + 1 if reached % 400 == 399 else reached - reached % 400 + 399)
+            return min(
+                limit, reached + 1 if reached % 400 == 399 else reached - reached % 400 + 399
+            )
         return self.total(chance, terms, reached, limit)
 
     @rule(seed=SEEDS)
@@ -487,7 +503,11 @@ class Life(RuleBasedStateMachine):
         elif kind == 3:
             delegate = self.pick(chance, DELEGATES).address
             full = 127 if delegate == DELEGATES[0].address else 28
-            verbs = full if self.odds(chance, 70) else self.pick(chance, (0, 1, 2, 3, 4, 8, 16, 31, 96, 128))
+            verbs = (
+                full
+                if self.odds(chance, 70)
+                else self.pick(chance, (0, 1, 2, 3, 4, 8, 16, 31, 96, 128))
+            )
             self.tael.send(self.bank(chance), self.escrow, "setDelegate", delegate, verbs)
         elif kind == 4:
             third = self.tael.bhd
@@ -529,7 +549,9 @@ class Life(RuleBasedStateMachine):
             caller = owner if self.odds(chance, 95) else OUTSIDER
             self.tael.send(caller, token, "transfer", to, self.amount(chance, available))
         elif kind == 2:
-            spender = self.pick(chance, (OUTSIDER, *BANK_ADDRESSES[:2], *([ZERO] if available % 5 == 0 else [])))
+            spender = self.pick(
+                chance, (OUTSIDER, *BANK_ADDRESSES[:2], *([ZERO] if available % 5 == 0 else []))
+            )
             value = MAX_WORD if self.odds(chance, 20) else self.amount(chance, available)
             self.tael.send(owner, token, "approve", spender, value)
         else:
@@ -591,7 +613,9 @@ class Life(RuleBasedStateMachine):
             used = sorted(token.issued | {each for _, each in token.redeemed})
             reference = self.pick(chance, used)
         if kind == 0:
-            amount = self.pick(chance, (10_000_000, token.supply, token.supply + 1_000, MAX_SUPPLY + 1))
+            amount = self.pick(
+                chance, (10_000_000, token.supply, token.supply + 1_000, MAX_SUPPLY + 1)
+            )
             until = self.tael.now + self.pick(chance, (DAY, 10 * DAY, 35 * DAY, 35 * DAY + 1, 0, 1))
             self.tael.send(self.sender(chance, (ATTESTOR,)), token, "attest", amount, HASH, until)
         elif kind == 1:
@@ -769,7 +793,8 @@ class Life(RuleBasedStateMachine):
     # The end of every life
 
     def teardown(self) -> None:
-        """Liveness (I-12): whatever happened, a stranger can give every open hold back once its time has come."""
+        """Liveness (I-12): whatever happened, a stranger can give every open hold back once its
+        time has come."""
         tael = self.tael
         touched = {token for (token, _), amount in tael.foreign.items() if amount}
         waiting = [t for t in self.terms if self.payment(t).open > 0 and t.token not in touched]
@@ -789,7 +814,8 @@ class Life(RuleBasedStateMachine):
 def test_contracts_follow_the_model_when_anything_happens(
     code: dict[str, dict[str, Any]],
 ) -> None:
-    """Contracts and model agree on every step, and the steps reached everything there is to reach (I-36)."""
+    """Contracts and model agree on every step, and the steps reached everything there is to reach
+    (I-36)."""
     Life.tael, Life.first_payments = _in_business(code)
     deployment = Life.tael
     run_state_machine_as_test(Life)
@@ -842,7 +868,9 @@ def _not_reached(deployment: Lockstep) -> list[str]:
             if writes and name not in NOT_ACTIONS and deployment.succeeded[name] < MINIMUM:
                 missing.append(f"{kind}.{name}: {deployment.succeeded[name]} times")
         errors = {name for name, _ in interfaces[kind].errors.values()} - UNREACHABLE.keys()
-        missing.extend(f"{kind}.{name} never" for name in sorted(errors) if not deployment.refused[name])
+        missing.extend(
+            f"{kind}.{name} never" for name in sorted(errors) if not deployment.refused[name]
+        )
     expected = ("LastAdmin", "AccessManagerBadConfirmation", "AccessManagerUnauthorizedAccount")
     missing.extend(f"{name} never" for name in expected if not deployment.refused[name])
     return missing

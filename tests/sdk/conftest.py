@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from tael import Client, PrivateKeySigner
 from tael.testing import start_node
-
 from tests.sdk.world import World, build_world, isolated
 
 

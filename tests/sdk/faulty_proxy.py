@@ -8,10 +8,10 @@ Each fault is armed for a JSON-RPC method and a number of requests, then it is g
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -117,10 +117,12 @@ class FaultyProxy:
         return self._reply(handler, answer)
 
     def _forward(self, body: bytes) -> bytes:
-        headers = {"Content-Type": "application/json", "Connection": "close"}
-        request = urllib.request.Request(self.target, body, headers)
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return response.read()
+        connection = http.client.HTTPConnection(self.target.removeprefix("http://"), timeout=30)
+        try:
+            connection.request("POST", "/", body, {"Content-Type": "application/json"})
+            return connection.getresponse().read()
+        finally:
+            connection.close()
 
     def _reply(
         self,

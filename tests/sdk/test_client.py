@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 import tael
 from tael import Chain, Client, PrivateKeySigner
 from tael.errors import (
@@ -22,7 +23,6 @@ from tael.errors import (
     TaelError,
 )
 from tael.manifest import DeployedContract, Manifest
-
 from tests.sdk.world import World, cny
 
 

@@ -6,6 +6,7 @@ import time
 from decimal import Decimal
 
 import pytest
+
 from tael import Client, Money, ReferenceConflictError
 from tael.errors import (
     AddressError,
@@ -23,7 +24,6 @@ from tael.errors import (
     WrongTimeError,
 )
 from tael.events import AuthorizationCanceled, Issued, Redeemed, Transfer
-
 from tests.sdk.world import DAY_SECONDS, OPENING_MINOR, World, cny, hkd
 
 

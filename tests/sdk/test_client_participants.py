@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tael import (
     AccountStatus,
     Client,
@@ -20,7 +21,6 @@ from tael.errors import (
     WrongTimeError,
 )
 from tael.events import TransferForced
-
 from tests.sdk.world import DAY_SECONDS, DELAY_SECONDS, OPENING_MINOR, World, cny, hkd
 
 

@@ -4,6 +4,7 @@ import os
 
 import pytest
 from eth_account import Account
+
 from tael.config import LOCAL_URL, Settings, read_env_file
 from tael.errors import ConfigurationError, SigningKeyError
 
@@ -86,7 +87,7 @@ def test_load_refuses_when_the_network_is_not_known():
     assert load(network="ganache").rpc_url == LOCAL_URL
 
 
-@pytest.mark.parametrize("chain_id", ["0", "-1", "0x1", "1_0", "١", "1" * 30, "one"])
+@pytest.mark.parametrize("chain_id", ["0", "-1", "0x1", "1_0", "\u0661", "1" * 30, "one"])
 def test_load_refuses_when_the_chain_id_is_no_number(chain_id):
     with pytest.raises(ConfigurationError, match="TAEL_CHAIN_ID"):
         load(TAEL_CHAIN_ID=chain_id)

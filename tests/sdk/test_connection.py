@@ -5,8 +5,7 @@ import time
 
 import pytest
 from eth_utils import to_checksum_address
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.raw_contracts import ECHO, creation, signer
+
 from tael.chain import Chain, Sender, load, require_address
 from tael.chain.connection import shown_url
 from tael.deployment import DeploymentPlan, deploy
@@ -19,6 +18,8 @@ from tael.errors import (
     NodeUnavailableError,
 )
 from tael.testing import start_node
+from tests.sdk.faulty_proxy import FaultyProxy
+from tests.sdk.raw_contracts import ECHO, creation, signer
 
 
 @pytest.fixture(scope="module")

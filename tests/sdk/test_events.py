@@ -12,14 +12,14 @@ from eth_abi import encode
 from eth_utils import keccak, to_checksum_address
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tael import events as ev
-from tael.chain import load
-from tael.errors import InvalidInputError
-from tael.events import EVENTS, Event, canonical_signature, decode, topic_of
 from web3 import Web3
 from web3._utils.events import get_event_data
 from web3.datastructures import AttributeDict
 
+from tael import events as ev
+from tael.chain import load
+from tael.errors import InvalidInputError
+from tael.events import EVENTS, Event, canonical_signature, decode, topic_of
 from tests.sdk.activity import live_through_everything
 from tests.sdk.world import World
 

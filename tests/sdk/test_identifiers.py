@@ -11,6 +11,7 @@ import pytest
 from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tael.errors import AddressError, InvalidInputError
 from tael.identifiers import (
     Identifiers,

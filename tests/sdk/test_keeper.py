@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 
 import pytest
+
 from tael import Client, Keeper
 from tael.errors import NodeUnavailableError, TransactionRefusedError
 from tael.events import PaymentReclaimed, PaymentVoided
 from tael.keeper import KeeperReport
-
 from tests.sdk.world import DAY_SECONDS, OPENING_MINOR, World, cny, hkd
 
 

@@ -6,7 +6,6 @@ import threading
 
 import pytest
 from eth_utils import keccak
-from tests.sdk.raw_contracts import creation, signer
 
 from tael.chain import Chain, Sender
 from tael.deployment import DeploymentPlan, deploy
@@ -17,6 +16,7 @@ from tael.errors import (
 )
 from tael.manifest import Manifest
 from tael.testing import start_node
+from tests.sdk.raw_contracts import creation, signer
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +89,9 @@ def test_check_passes_when_everything_is_as_deployed(manifest, chain):
 @pytest.mark.threat("S17")
 def test_check_refuses_when_the_chain_id_differs(manifest):
     with start_node("anvil", chain_id=11155111) as other:
+        other_chain = Chain.connect(other.url)
         with pytest.raises(NetworkMismatchError, match="manifest is of chain 1337"):
-            manifest.check(Chain.connect(other.url))
+            manifest.check(other_chain)
 
 
 @pytest.mark.threat("S17")

@@ -6,6 +6,7 @@ import iso4217
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tael.errors import AmountError, AmountTypeError, CurrencyUnknownError, InvalidInputError
 from tael.money import MAX_AMOUNT_MINOR, Currency, Money
 
@@ -68,8 +69,8 @@ def test_parse_refuses_when_given_another_type(value):
         "0x10",
         "٢٣",
         "๑๒",
-        "１２",
-        "1٫5",
+        "\uff11\uff12",
+        "1\u066b5",
         "12¥",
         "--1",
         "1" * 26,

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tael.testing import NodeError, NodeStartError, start_node
 from tael.testing import nodes as nodes_module
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tael import Client, Money, ReferenceConflictError, Verb
 from tael.chain import Sender
 from tael.errors import (
@@ -16,7 +17,6 @@ from tael.errors import (
     WrongTimeError,
 )
 from tael.events import PaymentCaptured, PaymentReclaimed, PaymentRefunded, PaymentVoided
-
 from tests.sdk.world import OPENING_MINOR, SCHEME_BPS, World, cny, hkd
 
 
@@ -170,11 +170,11 @@ def test_capture_is_counted_once_when_two_processes_capture_the_same(
     class Overtaken(Sender):
         """The delegate's capture gets in between estimate and broadcast."""
 
-        def broadcast(self, prepared):
-            done = rival_total.pop() if rival_total else None
-            if done is not None:
-                rival.capture(payment, done, reference="C-0")
-            return super().broadcast(prepared)
+        def prepare(self, *arguments, **options):
+            prepared = super().prepare(*arguments, **options)
+            if rival_total:
+                rival.capture(payment, rival_total.pop(), reference="C-0")
+            return prepared
 
     acquirer.directory.set_delegate(world.address("delegate"), Verb.CAPTURE, reference="D-1")
     racing = Client(

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tael import BatchOutcome, CardEntry, Client, Money, SignedPayment
+
+from tael import (
+    BatchOutcome,
+    CardEntry,
+    Client,
+    Money,
+    ReferenceConflictError,
+    SignedPayment,
+)
 from tael.errors import (
     InvalidInputError,
     LimitExceededError,
@@ -13,7 +21,6 @@ from tael.errors import (
     WrongStateError,
     WrongTimeError,
 )
-
 from tests.sdk.world import OPENING_MINOR, World, cny, hkd
 
 
@@ -179,3 +186,23 @@ def test_authorize_many_counts_what_is_available_when_it_runs_out(
     batch = [world.sign(f"P-{index}", cny("2.00")) for index in range(3)]
     outcomes = issuer.payments.authorize_many(batch, reference="B-1")
     assert refusals(outcomes) == [None, None, "AvailableTooLow"]
+
+
+@pytest.mark.threat("S29")
+def test_authorize_many_leaves_out_a_payment_when_its_reference_has_other_terms(
+    world: World, issuer: Client
+) -> None:
+    first = world.authorize("P-1", cny("1.00"))
+    world.node.advance_time(60)
+    anew = world.sign("P-1", cny("1.00"))
+    assert anew.payment_id != first.payment_id
+    outcomes = issuer.payments.authorize_many(
+        [anew, world.sign("P-2", cny("2.00"))], reference="B-1"
+    )
+    assert isinstance(outcomes[0].refusal, ReferenceConflictError)
+    assert (outcomes[0].accepted, outcomes[1].accepted) == (False, True)
+    assert issuer.balances.held("CNY") == cny("3.00")
+    with pytest.raises(InvalidInputError, match="same reference"):
+        issuer.payments.authorize_many(
+            [world.sign("P-3", cny("1.00")), world.sign("P-3", cny("2.00"))], reference="B-2"
+        )

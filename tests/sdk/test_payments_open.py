@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from tael import Client, EntryStatus, ReferenceConflictError, SignedPayment, Verb
 from tael.chain import Sender
 from tael.errors import (
@@ -19,7 +20,6 @@ from tael.errors import (
 )
 from tael.events import PaymentAuthorized, PaymentCharged
 from tael.models import AccountStatus, CardEntry
-
 from tests.sdk.world import OPENING_MINOR, SCHEME_BPS, World, cny, hkd
 
 # Answers the magic value of ERC-1271 to whatever it is asked.
@@ -290,11 +290,12 @@ def test_authorize_is_no_success_when_it_is_included_and_reverts(
     class SuspendFirst(Sender):
         """Suspends the issuer after the gas was estimated and before the broadcast."""
 
-        def broadcast(self, prepared):
+        def prepare(self, *arguments, **options):
+            prepared = super().prepare(*arguments, **options)
             guardian.participants.suspend(
                 world.address("issuer"), "CNY", document=b"why", reference="S-1"
             )
-            return super().broadcast(prepared)
+            return prepared
 
     racing = Client(
         world.chain, world.manifest, world.signers["issuer"], sender=SuspendFirst(world.chain)
@@ -319,11 +320,12 @@ def test_authorize_gives_the_first_result_when_another_process_was_first(
     first = []
 
     class Overtaken(Sender):
-        def broadcast(self, prepared):
+        def prepare(self, *arguments, **options):
+            prepared = super().prepare(*arguments, **options)
             if not first:
                 relay = world.client("outsider").payments
                 first.append(relay.authorize(payment, reference="R-1", consent=consent))
-            return super().broadcast(prepared)
+            return prepared
 
     consent = issuer.payments.consent(payment)
     racing = Client(

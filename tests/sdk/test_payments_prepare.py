@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+
 from tael import Acceptance, CardEntry, Client, EntryStatus, Money, PrivateKeySigner, qr
 from tael.errors import (
     AddressError,
@@ -16,7 +17,6 @@ from tael.errors import (
     StaticLimitError,
     WrongSignerError,
 )
-
 from tests.sdk.world import DAY_SECONDS, World, cny, hkd
 
 # Refusals

@@ -8,7 +8,8 @@ from eth_abi import encode
 from eth_utils import keccak
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.sdk.raw_contracts import ECHO, creation, signer
+from web3.exceptions import Web3RPCError
+
 from tael import errors
 from tael.chain import Chain, Sender, decode_revert, load, revert_from
 from tael.chain.artifacts import CONTRACTS, signature_of
@@ -25,7 +26,7 @@ from tael.errors import (
     WrongTimeError,
 )
 from tael.testing import start_node
-from web3.exceptions import Web3RPCError
+from tests.sdk.raw_contracts import ECHO, creation, signer
 
 SAMPLES = {
     "address": "0x" + "ab" * 20,
@@ -213,7 +214,7 @@ DATA = encoded(ALL_ERRORS["CaptureRepeated(bytes32,uint256,uint256)"])
 HEX = "0x" + DATA.hex()
 
 
-class TransactionFailed(Exception):
+class TransactionFailed(Exception):  # noqa: N818
     """Named as eth-tester's, which is not installed."""
 
 

@@ -5,8 +5,6 @@ import time
 
 import pytest
 from eth_utils import keccak
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.raw_contracts import ECHO, ONCE_THEN_FOREVER, creation, once, signer
 
 from tael.chain import Chain, Sender
 from tael.errors import (
@@ -21,6 +19,8 @@ from tael.errors import (
 )
 from tael.signers import PrivateKeySigner
 from tael.testing import start_node
+from tests.sdk.faulty_proxy import FaultyProxy
+from tests.sdk.raw_contracts import ECHO, ONCE_THEN_FOREVER, creation, once, signer
 
 PAUSED = keccak(text="TokenPaused()")[:4]
 OWN_KEY = "5eed" * 16

@@ -12,6 +12,7 @@ from eth_account import Account
 from eth_account.hdaccount import key_from_seed
 from eth_keys import keys
 from eth_utils import keccak
+
 from tael import known_keys
 from tael.config import Settings
 from tael.devnet import signers_of
@@ -250,7 +251,7 @@ def test_keystore_refuses_before_working_when_it_is_a_bomb(keystore, write, name
 def test_keystore_refuses_when_missing_or_huge(tmp_path, write):
     with pytest.raises(SigningKeyError, match="No such file"):
         KeystoreSigner.from_file(tmp_path / "absent", PASSWORD)
-    with pytest.raises(SigningKeyError, match="larger"):
+    with pytest.raises(SigningKeyError, match="not a keystore"):
         KeystoreSigner.from_file(write(" " * 100_000), PASSWORD)
     with pytest.raises(SigningKeyError):
         KeystoreSigner.from_file(tmp_path, PASSWORD)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from eth_account import Account
+
 from tael import (
     Acceptance,
     CardEntry,

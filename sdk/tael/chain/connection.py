@@ -42,6 +42,8 @@ Result = TypeVar("Result")
 
 TIMEOUT_SECONDS = 10.0
 RETRY_SECONDS = 20.0
+CONNECT_RETRY_SECONDS = 3.0
+"""A node that is there answers within this; waiting longer for a wrong URL helps nobody."""
 MAX_LOG_BLOCKS = 10_000
 """Most blocks asked for in one request for logs; halved when a node finds it too many."""
 
@@ -72,10 +74,11 @@ class Chain:
     def __init__(self, w3: Web3, url: str, *, retry_seconds: float = RETRY_SECONDS) -> None:
         self.w3 = w3
         self.url = url
-        self.retry_seconds = retry_seconds
+        self.retry_seconds = min(retry_seconds, CONNECT_RETRY_SECONDS)
         self.chain_id: int = self.read(lambda: int(w3.eth.chain_id))
         self.genesis_hash: str = self.read(self._read_genesis_hash)
         self.client_version: str = self.read(lambda: str(w3.client_version))
+        self.retry_seconds = retry_seconds
 
     @classmethod
     def connect(

@@ -102,8 +102,8 @@ SECTIONS: Mapping[str, tuple[Refusal, ...]] = MappingProxyType(
             Refusal(
                 "AccessManagerNotScheduled",
                 WrongStateError,
-                "No such operation is scheduled: never, not any more, or it is executed already.",
-                "Look the operation up, then schedule it if it is still wanted.",
+                "The call needs to be scheduled first, and is not: never, or not any more.",
+                "Schedule it through Governance, wait for the delay, then call again.",
             ),
             Refusal(
                 "AccessManagerAlreadyScheduled",

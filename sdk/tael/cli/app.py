@@ -86,7 +86,9 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("pay", "pay", _PAYMENTS, "Scan a code, check it, sign as the card, authorize."),
     Entry("capture", "payments", _PAYMENTS, "Pay the acquirer out of the hold."),
     Entry("void", "payments", _PAYMENTS, "Give the hold back to the issuer."),
-    Entry("reclaim", "payments", _PAYMENTS, "Give back what was not captured in time; for anyone."),
+    Entry(
+        "reclaim", "payments", _PAYMENTS, "Give back to the issuer what was not captured in time."
+    ),
     Entry("refund", "payments", _PAYMENTS, "Pay back what was captured."),
     Entry("status", "payments", _PAYMENTS, "Show a payment: totals, deadlines, what may be done."),
 )
@@ -138,6 +140,10 @@ def build() -> Any:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; nothing is raised."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        # Closed by whoever started us: what is said goes nowhere, and nobody answers.
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character gets its escape instead of a failure.
         if isinstance(stream, io.TextIOWrapper):

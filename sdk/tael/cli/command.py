@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import enum
 import inspect
-import os
-import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from tael.cli.failures import ExitCode, show
+from tael.cli.failures import ExitCode, show, silence_output
 from tael.cli.help import Command, Group
 from tael.cli.output import Output
 from tael.cli.session import DEFAULT_WAIT, KeySource, Options, Session
@@ -53,7 +51,7 @@ _Manifest = Annotated[
     ),
 ]
 _Network = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="NAME",
         help="Use the variables of this network, as in TAEL_RPC_URL_SEPOLIA.",
@@ -129,6 +127,9 @@ CurrencyArgument = Annotated[
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
+_UNSAID = (None, False)
+
+
 class Needs(enum.IntEnum):
     """What a command works with; each has what those before it have."""
 
@@ -148,7 +149,7 @@ _OPTIONS: tuple[tuple[Needs, str, Any, Any], ...] = (
     (Needs.KEY, "act_as", _Participant, None),
     (Needs.SETTINGS, "rpc_url", _RpcUrl, None),
     (Needs.SETTINGS, "manifest", _Manifest, None),
-    (Needs.SETTINGS, "network", _Network, ""),
+    (Needs.SETTINGS, "network", _Network, None),
     (Needs.SETTINGS, "env_file", _EnvFile, None),
     (Needs.NOTHING, "as_json", _Json, False),
     (Needs.NOTHING, "quiet", _Quiet, False),
@@ -230,7 +231,7 @@ def root(
     quiet: _Quiet = False,
     rpc_url: _RpcUrl = None,
     manifest: _Manifest = None,
-    network: _Network = "",
+    network: _Network = None,
     env_file: _EnvFile = None,
     version: Annotated[
         bool,
@@ -243,7 +244,9 @@ def root(
 def _options(context: typer.Context, given: dict[str, Any]) -> dict[str, Any]:
     """What stands behind the command's name wins over what stands before it."""
     before: dict[str, Any] = context.find_root().params
-    behind = {name: value for name, value in given.items() if value not in (None, False, "")}
+    behind = {
+        name: value for name, value in given.items() if value is not None and value is not False
+    }
     names = {parameter for _, parameter, _, _ in _OPTIONS}
     return {**{name: value for name, value in before.items() if name in names}, **behind}
 
@@ -278,7 +281,7 @@ def _run(function: Callable[..., int | None], given: dict[str, Any], values: dic
         raise
     except BrokenPipeError:
         # Whoever read us has enough; the interpreter must not complain when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_output()
         return ExitCode.OUTPUT_CLOSED
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - shown, with an exit code
         return show(error, session.output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import errno
 import os
 import re
 import sys
@@ -19,7 +20,16 @@ if TYPE_CHECKING:
 
     from tael.cli.output import Output
 
-__all__ = ["ExitCode", "Failure", "InterruptionError", "UsageError", "describe", "show"]
+__all__ = [
+    "ExitCode",
+    "Failure",
+    "InterruptionError",
+    "OutputError",
+    "UsageError",
+    "describe",
+    "show",
+    "silence_output",
+]
 
 DEBUG_VARIABLE = "TAEL_DEBUG"
 
@@ -40,7 +50,7 @@ class ExitCode(enum.IntEnum):
     OUTCOME_UNKNOWN = 4
     """It was sent, and nobody knows yet whether it is in a block."""
     DEFECT = 70
-    """Something in this program went wrong that should not have."""
+    """Something in this program went wrong, or its result could not be written."""
     INTERRUPTED = 130
     """Ctrl-C."""
     OUTPUT_CLOSED = 141
@@ -72,6 +82,12 @@ class InterruptionError(TaelError):
         self.details = dict(details or {})
 
 
+class OutputError(TaelError):
+    """The result could not be written where it should go: make room, then look at what is there."""
+
+    code = "output_failed"
+
+
 @dataclass(frozen=True)
 class Failure:
     """A failure, ready to be shown.
@@ -95,6 +111,9 @@ class Failure:
         named = {"code": self.code, "message": self.message, "what_now": self.what_now}
         return {"error": {**named, **self.details}}
 
+
+# Files that a command reads are met where they are read; these come from its own output.
+_OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EBADF})
 
 _NOTHING_SENT = "Nothing was sent. Correct it and run the command again."
 
@@ -139,6 +158,11 @@ _REACTIONS: tuple[tuple[type[TaelError], ExitCode, str], ...] = (
     (errors.LimitExceededError, ExitCode.REFUSED, "Ask for less, or have the limit raised."),
     (errors.TermsRefusedError, ExitCode.REFUSED, "Make terms and signatures anew."),
     (errors.ContractRevertedError, ExitCode.REFUSED, "Do not repeat it; report it."),
+    (
+        OutputError,
+        ExitCode.DEFECT,
+        "Make room, then run the same command with the same reference again.",
+    ),
     (TaelError, ExitCode.REFUSED, "Look at the present state, then decide."),
 )
 
@@ -158,7 +182,7 @@ def describe(error: BaseException) -> Failure:
     if isinstance(error, TaelError):
         return _describe(error)
     if isinstance(error, KeyboardInterrupt):
-        return _describe(InterruptionError("Interrupted; nothing was under way that could count."))
+        return _describe(InterruptionError("Interrupted; nothing was being sent."))
     return Failure(
         "internal_error",
         # Its message may quote anything, a secret among it.
@@ -176,8 +200,15 @@ def show(error: BaseException, output: Output) -> ExitCode:
     """
     if os.environ.get(DEBUG_VARIABLE) == "1":
         traceback.print_exception(error, file=sys.stderr)
+    if isinstance(error, OSError) and error.errno in _OUTPUT_ERRORS:
+        error = OutputError(
+            f"The result could not be written: {error.strerror}. What was sent was sent."
+        )
     failure = describe(error)
-    if output.as_json:
+    if isinstance(error, OutputError):
+        # Nothing more goes there, and the interpreter must not complain when it flushes.
+        silence_output()
+    elif output.as_json:
         output.json(failure.to_dict())
         return failure.exit_code
     lines = [(f"error: {failure.message}", "bold red")]
@@ -186,6 +217,11 @@ def show(error: BaseException, output: Output) -> ExitCode:
     lines.append((f" code: {failure.code}", "dim"))
     output.error(lines)
     return failure.exit_code
+
+
+def silence_output() -> None:
+    """Send standard output nowhere from now on."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def shorten_keys(text: str) -> str:

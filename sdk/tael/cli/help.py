@@ -24,12 +24,18 @@ class _Sections:
             record = parameter.get_help_record(ctx)
             if record is not None:
                 is_argument = parameter.param_type_name == "argument"
-                title = "Arguments" if is_argument else parameter.rich_help_panel or "Options"
+                title = (
+                    "Arguments"
+                    if is_argument
+                    else getattr(parameter, "rich_help_panel", None) or "Options"
+                )
                 sections.setdefault(title, []).append(record)
         commands: dict[str, list[tuple[str, str]]] = {}
         for name, each in getattr(self, "commands", {}).items():
             line = (each.help or "").split("\n", 1)[0]
-            commands.setdefault(each.rich_help_panel or "Commands", []).append((name, line))
+            commands.setdefault(getattr(each, "rich_help_panel", None) or "Commands", []).append(
+                (name, line)
+            )
         # What all commands share comes last.
         first = [title for title in ("Arguments", "Options") if title in sections]
         titles = [*first, *(title for title in sections if title not in first)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -67,13 +68,16 @@ class Output:
     def json(self, document: Mapping[str, Any]) -> None:
         """Print one JSON object on a line of its own, at once: a reader may be waiting for it."""
         # ASCII only: what a stranger's code says must not steer a terminal.
-        sys.stdout.write(json.dumps(document, separators=(", ", ": ")) + "\n")
-        sys.stdout.flush()
+        self.text(json.dumps(document, separators=(", ", ": ")))
 
     def text(self, line: str) -> None:
-        """Print a line as it is."""
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+        """Print a line as it is.
+
+        Raises:
+            BrokenPipeError: Whoever read it has gone.
+            OSError: It could not be written.
+        """
+        print(line, flush=True)
 
     # Beside results
 
@@ -183,7 +187,8 @@ class Output:
             stream = sys.stderr if error else sys.stdout
             width = None
             if not stream.isatty():
-                width = int(os.environ.get("COLUMNS", "") or _PIPE_WIDTH)
+                named = os.environ.get("COLUMNS", "")
+                width = int(named) if re.fullmatch("[1-9][0-9]{0,3}", named) else _PIPE_WIDTH
             self._consoles[error] = Console(
                 file=stream, width=width, highlight=False, markup=False, emoji=False
             )

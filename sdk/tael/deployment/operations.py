@@ -1,7 +1,8 @@
 """Delayed calls: schedule them, see what is scheduled, execute or cancel.
 
-A member of a role with a delay cannot call at once (`AccessManagedRequiredDelay`): it schedules the
-call here, everybody can see it, the guardian can cancel it, and after the delay it is executed.
+A member of a role with a delay cannot call at once (`AccessManagerNotScheduled`): it schedules the
+call here, everybody can see it, the guardian can cancel it, and after the delay it is executed
+here, or called directly.
 """
 
 from __future__ import annotations

@@ -87,6 +87,8 @@ class _Inspection:
         if code:
             # What other code answers says nothing.
             return
+        for key in self.manifest.contracts:
+            yield from self._creation(key)
         yield from self._plan()
         yield from self._tokens()
         yield from self._escrow()
@@ -103,9 +105,6 @@ class _Inspection:
                 self.manifest.check_code(self.chain, key)
             except CodeMismatchError as error:
                 yield Finding(f"{key} code", "the code that was deployed", error.message)
-        if wanted == set(self.manifest.contracts):
-            for key in wanted:
-                yield from self._creation(key)
 
     def _creation(self, key: str) -> Iterator[Finding]:
         """Immutables are masked in the code; the arguments that set them are in the transaction."""

@@ -16,6 +16,7 @@ from tael.events import (
 )
 from tael.identifiers import check_reference
 from tael.models import BatchOutcome, Written
+from tael.services.openings import conflict
 from tael.services.signatures import compact
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class Batches:
         ids = [payment.payment_id for payment in payments]
         _require_once(ids)
         signatures = [_signature(payment) for payment in payments]
-        outcomes = self._opened_before(ids, reference)
+        self._require_one_reference_each(payments)
+        outcomes = self._conflicts(payments) | self._opened_before(ids, reference)
         groups: dict[Parties, list[int]] = {}
         for index, payment in enumerate(payments):
             if payment.payment_id != payment.terms.payment_id(self._gateway.domain):
@@ -162,6 +164,22 @@ class Batches:
             event.id: decode_revert(event.refusal, transaction_hash=receipt.transaction_hash)
             for event in decode_all(receipt.logs)
             if isinstance(event, PaymentSkipped)
+        }
+
+    def _require_one_reference_each(self, payments: Sequence[SignedPayment]) -> None:
+        seen = {(each.terms.issuer, each.terms.reference_hash) for each in payments}
+        if len(seen) != len(payments):
+            raise InvalidInputError("Two payments of the batch have the same reference.")
+
+    def _conflicts(self, payments: Sequence[SignedPayment]) -> dict[bytes, BatchOutcome]:
+        own = [
+            (each.terms, each.payment_id)
+            for each in payments
+            if each.terms.issuer == self._gateway.participant
+        ]
+        return {
+            id_: BatchOutcome(id_, None, conflict(id_, other))
+            for id_, other in self._openings.other_payments(own).items()
         }
 
     def _opened_before(self, ids: list[bytes], reference: str) -> dict[bytes, BatchOutcome]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tael.events import PaymentAuthorized, PaymentCharged, PaymentOpened, topic_of
+from tael.identifiers import ReferenceConflictError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tael.services.gateway import Gateway
     from tael.terms import Terms
 
@@ -49,8 +52,18 @@ class Openings:
 
     def other_payment(self, terms: Terms, payment_id: bytes) -> bytes | None:
         """Another payment that this issuer opened under the same reference, or None."""
-        other = self.find_by_reference(terms.issuer, terms.reference_hash)
-        return None if other == payment_id else other
+        return self.other_payments([(terms, payment_id)]).get(payment_id)
+
+    def other_payments(self, payments: Sequence[tuple[Terms, bytes]]) -> dict[bytes, bytes]:
+        """Other payments that were opened under the same references, by the ids given."""
+        for issuer in {terms.issuer for terms, _ in payments}:
+            self._catch_up(issuer, self._ids.setdefault(issuer, {}))
+        others = {}
+        for terms, payment_id in payments:
+            known = self._ids[terms.issuer].get(terms.reference_hash, payment_id)
+            if known != payment_id and self._exists(known):
+                others[payment_id] = known
+        return others
 
     def find_by_reference(self, issuer: str, reference_hash: bytes) -> bytes | None:
         """The payment that an issuer opened under a reference, or None.
@@ -80,3 +93,11 @@ class Openings:
     def _exists(self, payment_id: bytes) -> bool:
         # A reorganisation may have taken away what was seen.
         return bool(self._gateway.read(self._gateway.escrow, "paymentOf", payment_id)[0])
+
+
+def conflict(payment_id: bytes, other: bytes) -> ReferenceConflictError:
+    """The refusal of a payment whose reference stands for another one already."""
+    return ReferenceConflictError(
+        f"The reference of payment 0x{payment_id.hex()} already stands for payment "
+        f"0x{other.hex()}. Nothing was sent; look at that payment, or use a new reference."
+    )

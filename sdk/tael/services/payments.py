@@ -28,7 +28,7 @@ from tael.models import (
 )
 from tael.services.batches import Batches
 from tael.services.gateway import MAX_PAYMENT_MINOR, require_money
-from tael.services.openings import Openings
+from tael.services.openings import Openings, conflict
 from tael.services.preparing import Preparation
 from tael.services.signatures import compact, is_signed_by
 from tael.services.standing import Standing
@@ -285,10 +285,7 @@ class Payments(Preparation, Standing):
             )
         other = self._openings.other_payment(terms, payment_id)
         if other is not None:
-            raise ReferenceConflictError(
-                f"The reference {reference!r} already stands for payment "
-                f"0x{other.hex()}. Nothing was sent; look at that payment, or use a new reference."
-            )
+            raise conflict(payment_id, other)
 
     def _find_opening(self, kind: type[Event], payment_id: bytes) -> PaymentOpened | None:
         first = self._openings.find(payment_id)

@@ -14,6 +14,7 @@ from tael.cli.session import Session
 if TYPE_CHECKING:
     from tael.deployment import DeploymentPlan
     from tael.manifest import Manifest
+    from tael.signers import Signer
 
 app = group("Deploying.")
 
@@ -30,7 +31,7 @@ def deploy(
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="On a local chain, instead of a plan: holds every role, CNY and HKD.",
+            help="On a local chain, instead of a plan: holds every role. [its second account]",
         ),
     ] = None,
     yes: YesOption = False,
@@ -38,8 +39,8 @@ def deploy(
     """Deploy the contracts, or finish a deployment."""
     from tael.deployment import deploy as run
 
-    chosen = _plan(session, plan, operator)
-    signer, chain, output = session.signer, session.chain, session.output
+    chain, output = session.chain, session.output
+    signer, chosen = _signer(session), _plan(session, plan, operator)
     path = session.settings.manifest_path(chain.chain_id)
     currencies = ", ".join(each.currency for each in chosen.currencies)
     if not chain.is_local and not _is_complete(path):
@@ -100,19 +101,32 @@ def verify(session: Session, plan: _Plan = None) -> int:
     return ExitCode.REFUSED if findings else ExitCode.OK
 
 
+def _signer(session: Session) -> Signer:
+    from tael import devnet
+
+    chain = session.chain
+    if session.options.key.is_named or session.settings.has_signer or not chain.is_local:
+        return session.signer
+    return devnet.signers_of(devnet.known_phrase(chain), 1)[0]
+
+
 def _plan(session: Session, plan: Path | None, operator: str | None) -> DeploymentPlan:
+    from tael import devnet
     from tael.deployment import DeploymentPlan
 
     if plan is not None and operator is not None:
         raise UsageError("Name a --plan or an --operator, not both.")
     path = plan or session.settings.plan
-    if operator is not None:
-        if not session.chain.is_local:
-            raise UsageError("One operator with every role is for local chains; write a --plan.")
-        return DeploymentPlan.development(operator)
-    if path is None:
-        raise UsageError("Name a --plan; on a local chain, --operator does instead.")
-    return DeploymentPlan.load(path)
+    chain = session.chain
+    if operator is not None and not chain.is_local:
+        raise UsageError("One operator with every role is for local chains; write a --plan.")
+    if operator is None and path is not None:
+        return DeploymentPlan.load(path)
+    if not chain.is_local:
+        raise UsageError("Name the deployment --plan.")
+    if operator is None:
+        operator = devnet.signers_of(devnet.known_phrase(chain), 2)[1].address
+    return DeploymentPlan.development(operator)
 
 
 def _is_complete(path: Path) -> bool:

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from tael.chain import Chain
+    from tael.testing import NodeKind
 
 app = group("Doctor.")
 
@@ -169,29 +171,37 @@ def _extras(_session: Session) -> Iterator[Check]:
 
 
 def _programs(_session: Session) -> Iterator[Check]:
-    from tael.testing import NodeStartError
-    from tael.testing.nodes import NodeKind, _program
+    looks: tuple[Callable[[], Check], ...] = (
+        lambda: _local_chain("anvil"),
+        lambda: _local_chain("ganache"),
+        _node_js,
+        _compiler,
+    )
+    # Each starts a program, and some take seconds to say their version.
+    with ThreadPoolExecutor(max_workers=len(looks)) as pool:
+        yield from pool.map(lambda look: look(), looks)
 
-    kinds: tuple[NodeKind, ...] = ("anvil", "ganache")
-    for kind in kinds:
-        try:
-            said = _said([*_program(kind), "--version"])
-        except NodeStartError as error:
-            yield Check(kind, "warn", "not found: `tael devnet` needs one of the two", str(error))
-            continue
-        yield (
-            Check(kind, "ok", said)
-            if said
-            else Check(kind, "warn", "does not answer --version", f"Install {kind} anew.")
-        )
-    node_js = os.environ.get("NODE") or shutil.which("node")
-    said = _said([node_js, "--version"]) if node_js else ""
+
+def _local_chain(kind: NodeKind) -> Check:
+    from tael.testing import NodeStartError
+    from tael.testing.nodes import _program
+
+    try:
+        said = _said([*_program(kind), "--version"])
+    except NodeStartError as error:
+        return Check(kind, "warn", "not found: `tael devnet` needs one of the two", str(error))
+    if not said:
+        return Check(kind, "warn", "does not answer --version", f"Install {kind} anew.")
+    return Check(kind, "ok", said)
+
+
+def _node_js() -> Check:
+    program = os.environ.get("NODE") or shutil.which("node")
+    said = _said([program, "--version"]) if program else ""
     if re.match(rf"v(?:{MIN_NODE_JS}|19|[2-9][0-9])\.", said):
-        yield Check("node.js", "ok", said)
-    else:
-        found = said or "not found"
-        yield Check("node.js", "warn", found, "Ganache and `make setup` need Node.js 18 or newer.")
-    yield _compiler()
+        return Check("node.js", "ok", said)
+    found = said or "not found"
+    return Check("node.js", "warn", found, "Ganache and `make setup` need Node.js 18 or newer.")
 
 
 def _compiler() -> Check:

@@ -98,10 +98,14 @@ def accept(
         done = client.directory.accept(
             merchant_id, [Acceptance(money, status)], reference=reference
         )
-    said = "takes no payments" if block else f"takes up to {money} without a dynamic code"
+    said = (
+        f"takes no payments in {currency}"
+        if block
+        else f"takes up to {money} without a dynamic code"
+    )
     session.wrote(
         done,
-        f"merchant {merchant[:10]}… {said} in {currency}",
+        f"merchant {merchant[:10]}… {said}",
         {"merchant_id": merchant, "acceptance": _document(currency, Acceptance(money, status))},
     )
 

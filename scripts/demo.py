@@ -1,0 +1,14 @@
+"""Run the main job on a local chain: `make demo`, or `python scripts/demo.py --help`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+# Started as a file, Python looks for modules beside it, not in the checkout.
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from scripts.main_job.job import main  # noqa: E402
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,205 @@
+"""The busy day: 2,000 payments of 400 cards at 60 merchants, in batches between the banks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from scripts.main_job import tills
+from scripts.main_job.cast import Bank, Card, Shop
+from scripts.main_job.day import DayRow, read_day
+from scripts.main_job.record import Batch, PaymentRecord
+from scripts.main_job.show import Tally
+from scripts.main_job.stage import CURRENCIES, Stage, opening_of_day
+from tael import BatchOutcome, Money, SignedPayment, qr
+
+# Clocks in China and Hong Kong: by when the payments since the last round are cleared.
+WINDOW_ENDS = (14, 18, 22)
+_UTC_OFFSET_HOURS = 8
+REFUND_EVERY = 100
+"""Every so many payments somebody brings half of it back."""
+
+Signed = tuple[DayRow, SignedPayment, PaymentRecord]
+
+
+def play(stage: Stage) -> None:
+    """Clear the whole day."""
+    rows = read_day()
+    stickers = _print_stickers(stage)
+    with stage.show.progress("Payments authorized and captured", 2 * len(rows)) as tally:
+        first_hour = 0
+        for window, end in enumerate(WINDOW_ENDS, start=1):
+            _advance_to(stage, end)
+            due = [row for row in rows if first_hour <= row.second < end * 3600]
+            first_hour = end * 3600
+            _clear(stage, window, due, stickers, tally)
+    _bring_back(stage, rows)
+    settled = sum(payment.second is not None for payment in stage.record.settled())
+    stage.show.line(f"{settled:,} of {len(rows):,} payments of the day settled")
+
+
+def _print_stickers(stage: Stage) -> dict[tuple[int, str], qr.VerifiedCode]:
+    """Every shop's static codes, checked on the chain as a payer's phone does.
+
+    That for the currency of the place is a sticker, read from its picture; that for the other one
+    is on the till's screen.
+    """
+
+    def work(bank: Bank) -> dict[tuple[int, str], qr.VerifiedCode]:
+        codes = {}
+        for shop in stage.shops:
+            if shop.bank is not bank:
+                continue
+            for currency in CURRENCIES:
+                if currency == bank.currency:
+                    printed = tills.show_static(stage, shop, currency)
+                    text = qr.read_image(stage.folder / printed.picture)
+                else:
+                    text = tills.static_code(stage, shop, currency)
+                codes[shop.row.number, currency] = bank.client.directory.verify_code(text)
+        return codes
+
+    verified: dict[tuple[int, str], qr.VerifiedCode] = {}
+    for codes in stage.for_each_bank(work):
+        verified |= codes
+    stage.show.line(f"{len(verified)} static codes shown, scanned and checked")
+    return verified
+
+
+def _advance_to(stage: Stage, local_hour: int) -> None:
+    moment = int(opening_of_day().timestamp()) + (local_hour - _UTC_OFFSET_HOURS) * 3600
+    stage.advance(moment - stage.reader.now(), f"it is {local_hour}:00")
+
+
+def _clear(
+    stage: Stage,
+    window: int,
+    rows: list[DayRow],
+    stickers: dict[tuple[int, str], qr.VerifiedCode],
+    tally: Tally,
+) -> None:
+    """One round: issuers authorize what their cards paid, then acquirers capture it."""
+
+    def authorize(bank: Bank) -> list[Signed]:
+        own = [row for row in rows if stage.day_cards[row.card - 1].bank is bank]
+        signed = [_sign(stage, row, stickers) for row in own]
+        reference = f"DAY-{bank.code}-{window}"
+        opened: list[Signed] = []
+        # A bank's payments to one other bank make one transaction.
+        for group in _by_acquirer(stage, zip(own, signed, strict=True)):
+            outcomes = bank.client.payments.authorize_many(
+                [payment for _, payment in group],
+                reference=f"{reference}-{len(opened)}",
+            )
+            _count(stage, "authorizeMany", outcomes)
+            for row, payment in group:
+                name = stage.shops[row.merchant - 1].row.name
+                record = stage.record.opened(payment.prepared, name, row.second)
+                opened.append((row, payment, record))
+            tally.add(len(group))
+        return opened
+
+    opened = [each for batch in stage.for_each_bank(authorize) for each in batch]
+    _write_batches(stage, window, opened)
+
+    def capture(bank: Bank) -> None:
+        groups: dict[tuple[str, str, str], list[Signed]] = defaultdict(list)
+        for each in opened:
+            if each[1].terms.acquirer == bank.address:
+                groups[each[1].terms.parties].append(each)
+        for number, group in enumerate(groups.values(), start=1):
+            outcomes = bank.client.payments.capture_many(
+                [(payment, payment.prepared.amount) for _, payment, _ in group],
+                reference=f"CAP-{bank.code}-{window}-{number}",
+            )
+            _count(stage, "captureMany", outcomes)
+            for _, _, record in group:
+                record.captured_minor = record.amount_minor
+            tally.add(len(group))
+
+    stage.for_each_bank(capture)
+    total = len(opened)
+    stage.step("Banks", f"authorize and capture {total} payments, round {window}")
+
+
+def _sign(
+    stage: Stage, row: DayRow, stickers: dict[tuple[int, str], qr.VerifiedCode]
+) -> SignedPayment:
+    """What happens at the counter: a code, a look at it, the card's signature."""
+    card, shop = stage.day_cards[row.card - 1], stage.shops[row.merchant - 1]
+    amount = Money(row.currency, row.amount_minor)
+    code = stickers[row.merchant, row.currency]
+    if row.is_dynamic:
+        code = _show_and_check(stage, row, card, shop, amount)
+    return tills.sign(card, code, amount, reference=f"DAY-{row.number:04d}")
+
+
+def _show_and_check(
+    stage: Stage, row: DayRow, card: Card, shop: Shop, amount: Money
+) -> qr.VerifiedCode:
+    client = card.bank.client
+    text = tills.dynamic_code(
+        stage,
+        shop,
+        amount,
+        bill=f"DAY-{row.number:04d}",
+        expires_at=client.now() + tills.CODE_SECONDS,
+    )
+    return client.directory.verify_code(text)
+
+
+def _by_acquirer(
+    stage: Stage, payments: Iterable[tuple[DayRow, SignedPayment]]
+) -> list[list[tuple[DayRow, SignedPayment]]]:
+    groups: dict[int, list[tuple[DayRow, SignedPayment]]] = defaultdict(list)
+    for row, payment in payments:
+        groups[stage.shops[row.merchant - 1].bank.index].append((row, payment))
+    return list(groups.values())
+
+
+def _count(stage: Stage, verb: str, outcomes: list[BatchOutcome]) -> None:
+    """Write down the transactions of a batch; of the day's payments none may be refused."""
+    items: dict[str, int] = defaultdict(int)
+    for outcome in outcomes:
+        if outcome.written is None:
+            raise outcome.refusal or AssertionError("refused without a reason")
+        items[outcome.written.transaction_hash] += 1
+    for outcome in outcomes:
+        written = outcome.written
+        if written is not None and written.transaction_hash in items:
+            stage.record.wrote(verb, written, items.pop(written.transaction_hash))
+
+
+def _write_batches(stage: Stage, window: int, opened: list[Signed]) -> None:
+    sums: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    for row, payment, _ in opened:
+        terms = payment.terms
+        sums[terms.issuer, terms.acquirer, row.currency].append(row.amount_minor)
+    stage.record.add_batches(
+        Batch(window, issuer, acquirer, currency, len(amounts), sum(amounts))
+        for (issuer, acquirer, currency), amounts in sums.items()
+    )
+
+
+def _bring_back(stage: Stage, rows: list[DayRow]) -> None:
+    """A few customers return something: half of what they paid is refunded."""
+    wanted = {f"DAY-{row.number:04d}" for row in rows if row.number % REFUND_EVERY == 0}
+    returned = [
+        payment for payment in stage.record.payments.values() if payment.reference in wanted
+    ]
+
+    def refund(bank: Bank) -> None:
+        for payment in returned:
+            if payment.acquirer != bank.address:
+                continue
+            total = payment.captured_minor // 2
+            written = bank.client.payments.refund(
+                payment.payment_id,
+                Money(payment.currency, total),
+                reference=f"RET-{payment.reference[4:]}",
+            )
+            stage.record.wrote("refund", written)
+            payment.refunded_minor = total
+
+    stage.for_each_bank(refund)
+    stage.step("Banks", f"refund half of {len(returned)} payments")

@@ -1,0 +1,3 @@
+def make(*a): return []
+def prove(*a): return []
+def write(*a): pass

@@ -1,0 +1,81 @@
+"""Runs the command line in this process or in one of its own, away from the caller's settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eth_account import Account
+
+from tael.cli import main
+from tests.sdk.world import ROLES, World
+
+PROGRAM = [sys.executable, "-m", "tael.cli"]
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        (line,) = self.out.splitlines()
+        return json.loads(line)
+
+    @property
+    def documents(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+class CommandLine:
+    """Calls `tael` with an environment that holds only what a test puts there."""
+
+    def __init__(self, monkeypatch: Any, capsys: Any, folder: Path) -> None:
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+        self.folder = folder
+        for name in list(os.environ):
+            if name.startswith("TAEL_"):
+                monkeypatch.delenv(name)
+        monkeypatch.setenv("COLUMNS", "120")
+        monkeypatch.chdir(folder)
+
+    def set(self, **variables: str) -> CommandLine:
+        for name, value in variables.items():
+            self._monkeypatch.setenv(name, value)
+        return self
+
+    def __call__(self, *words: str) -> Result:
+        self._capsys.readouterr()
+        code = main(list(words))
+        captured = self._capsys.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    def json(self, *words: str, code: int = 0) -> dict[str, Any]:
+        result = self(*words, "--json")
+        assert result.code == code, result
+        assert result.err == ""
+        return result.document
+
+    def process(self, *words: str, stdin: bytes | None = None) -> Result:
+        done = subprocess.run([*PROGRAM, *words], input=stdin, capture_output=True, check=False)
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+
+def key_of(world: World, role: str) -> str:
+    """A role's private key; signers do not give theirs away."""
+    Account.enable_unaudited_hdwallet_features()
+    path = f"m/44'/60'/0'/0/{ROLES.index(role)}"
+    return "0x" + bytes(Account.from_mnemonic(world.node.mnemonic, account_path=path).key).hex()
