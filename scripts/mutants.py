@@ -21,6 +21,7 @@ import argparse
 import difflib
 import hashlib
 import json
+import math
 import os
 import random
 import re
@@ -34,7 +35,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock, local
+from threading import Event, Lock, local
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -484,22 +485,45 @@ class Run:
         return verdict
 
 
-def judge_all(run: Run, mutants: Sequence[Mutant], say: Callable[[str], None]) -> dict[str, str]:
-    """Judge the mutants, known ones from the cache; return the verdicts by mutant key."""
+def judge_all(
+    run: Run, mutants: Sequence[Mutant], seconds: float, say: Callable[[str], None]
+) -> dict[str, str]:
+    """Judge the mutants, known ones from the cache, until the time is up or Ctrl-C is pressed.
+
+    Args:
+        run: What is known so far.
+        mutants: In the order in which they are tested.
+        seconds: After which no further mutant is begun.
+        say: Takes each line of progress.
+
+    Returns:
+        The verdicts by mutant key, of all that were judged.
+    """
     verdicts = {each.key: verdict for each in mutants if (verdict := run.known(each)) is not None}
     waiting = [each for each in mutants if each.key not in verdicts]
     say(f"{len(mutants)} mutants, {len(waiting)} to test")
     began = time.monotonic()
+    stopped = Event()
+
+    def judge(mutant: Mutant) -> None:
+        if stopped.is_set() or time.monotonic() - began > seconds:
+            return
+        verdict = run.judge(mutant)
+        verdicts[mutant.key] = verdict
+        if verdict == "survived":
+            say(f"  survived {mutant.file}:{mutant.line}  {mutant.before}  ->  {mutant.after}")
+
     with ThreadPoolExecutor(WORKERS) as pool:
-        for done, (mutant, verdict) in enumerate(
-            zip(waiting, pool.map(run.judge, waiting), strict=True), start=1
-        ):
-            verdicts[mutant.key] = verdict
-            if verdict == "survived":
-                say(f"  survived {mutant.file}:{mutant.line}  {mutant.before}  ->  {mutant.after}")
-            if done % 25 == 0:
-                pace = (time.monotonic() - began) / done
-                say(f"{done} of {len(waiting)}, {pace:.1f} s each")
+        tasks = [pool.submit(judge, each) for each in waiting]
+        try:
+            for done, task in enumerate(tasks, start=1):
+                task.result()
+                if done % 25 == 0 and not stopped.is_set():
+                    say(f"{done} of {len(waiting)}, {(time.monotonic() - began) / done:.1f} s each")
+        except KeyboardInterrupt:
+            say("stopping after the mutants in hand")
+        finally:
+            stopped.set()
     return verdicts
 
 
@@ -595,6 +619,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Mutation tests over the contracts.")
     parser.add_argument("--sample", type=int, help="test so many mutants, drawn at random")
     parser.add_argument("--seed", type=int, default=1, help="for the sample (default 1)")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="begin no mutant after so many minutes"
+    )
     parser.add_argument("--only", action="append", help="a file under contracts/; may be repeated")
     parser.add_argument("--minimum", type=float, default=95.0, help="score needed, in percent")
     parser.add_argument("--list", action="store_true", help="print the mutants, test nothing")
@@ -608,10 +635,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         mutants = generate(files)
         generated = {file: sum(each.file == file for each in mutants) for file in files}
-        how = f"All {len(mutants)} mutants."
-        if options.sample is not None and options.sample < len(mutants):
-            how = f"A sample of {options.sample} of {len(mutants)} mutants, seed {options.seed}."
-            mutants = random.Random(options.seed).sample(mutants, options.sample)  # noqa: S311
+        everything = len(mutants)
+        # In random order, so that a run that was broken off has tested a fair sample.
+        random.Random(options.seed).shuffle(mutants)  # noqa: S311
+        mutants = mutants[: options.sample]
         if options.list:
             for each in mutants:
                 print(f"{each.file}:{each.line} {each.operator}: {each.before} -> {each.after}")
@@ -619,13 +646,18 @@ def main(arguments: list[str] | None = None) -> int:
         run = Run()
         try:
             run.check_suite()
-            verdicts = judge_all(run, mutants, lambda text: print(text, flush=True))
+            limit = 60.0 * options.minutes
+            verdicts = judge_all(run, mutants, limit, lambda text: print(text, flush=True))
         finally:
             run.stop()
     except (MutationError, artifacts.CompilationError) as error:
         print(f"mutants: {error}", file=sys.stderr)
         return 2
-    text, score = report(mutants, verdicts, generated, how)
+    judged = [each for each in mutants if each.key in verdicts]
+    how = f"All {everything} mutants."
+    if len(judged) < everything:
+        how = f"{len(judged)} of {everything} mutants, drawn at random with seed {options.seed}."
+    text, score = report(judged, verdicts, generated, how)
     if not options.no_report:
         REPORT.parent.mkdir(exist_ok=True)
         REPORT.write_text(text)

@@ -378,8 +378,15 @@ VERBS: tuple[Verb, ...] = (
         "each unknown",
         "as authorize for up to 200 payments between one issuer and one acquirer, with one hold; "
         "signers are ordinary keys",
-        ("NotPermitted", "BatchSizeInvalid", "TokenNotAdmitted", "TermsNotCanonical")
-        + tuple(error for error in _HOLD_REFUSED if error != "InsufficientAvailable"),
+        (
+            "NotPermitted",
+            "BatchSizeInvalid",
+            "TokenNotAdmitted",
+            "TermsNotCanonical",
+            "TokenPaused",
+            "ModuleNotAdmitted",
+            "AccountNotActive",
+        ),
         (*_TERMS_REFUSED, *_CODE_REFUSED, "AvailableTooLow", "CardSignatureInvalid"),
     ),
     Verb(
@@ -596,8 +603,11 @@ TRANSITIONS: dict[str, dict[str, dict[str, str]]] = {
     "refunded in part": _transitions(_EXISTS, _NO_CAPTURE, _NO_VOID, _NO_RECLAIM, _REFUND),
     "refunded": _transitions(_EXISTS, _NO_CAPTURE, _NO_VOID, _NO_RECLAIM, _NO_REFUND),
 }
-"""What each verb does in each state at each moment, asked for as much as there is: capture of all that
-was not voided, void of all that was not captured, refund of all that was captured."""
+"""What each verb does in each state at each moment, asked for as much as there is.
+
+That is: capture of all that was not voided, void of all that was not captured, refund of all that
+was captured.
+"""
 
 
 def statuses_document() -> str:
@@ -605,12 +615,12 @@ def statuses_document() -> str:
     lines = [
         "# Which function does what in which state",
         "",
-        "<!-- Written by scripts/tables.py; every cell is tried by tests/contracts/test_statuses.py. -->",
+        "<!-- Written by scripts/tables.py; tried by tests/contracts/test_statuses.py. -->",
         "",
         "Every function that can change something, of every contract, in every state that stops "
         "something. `yes` goes",
-        "through, a name is the error it is refused with, `-` means that the call has no such party. "
-        "`never` cannot",
+        "through, a name is the error it is refused with, `-` means that the call has no such "
+        "party. `never` cannot",
         "occur: an account of which anything is held cannot be closed. The debtor is the account "
         "that pays, or whose",
         "entry it is; the creditor is the account that is paid. For the functions of a module, "
@@ -644,7 +654,7 @@ def payments_document() -> str:
     lines = [
         "# Payments: who may call what, when, and what each refusal is called",
         "",
-        "<!-- Written by scripts/tables.py; every row is tried by tests/contracts/test_payments.py. -->",
+        "<!-- Written by scripts/tables.py; tried by tests/contracts/test_payments.py. -->",
         "",
         "A payment's id is the EIP-712 digest of its terms. Totals are cumulative, in minor units: "
         "a repeated capture, void",

@@ -19,12 +19,7 @@ contract ReentrantWallet {
     Plan private _plan;
 
     /// @param expectedAnswerHash keccak256 of what the call must answer; zero if any answer will do.
-    function plan(
-        address target,
-        bytes calldata data,
-        bool expectsSuccess,
-        bytes32 expectedAnswerHash
-    ) external {
+    function plan(address target, bytes calldata data, bool expectsSuccess, bytes32 expectedAnswerHash) external {
         _plan = Plan(target, expectsSuccess, _store(data), expectedAnswerHash);
     }
 

@@ -76,7 +76,7 @@ class Verdict:
 
 
 def redeem(stage: Stage) -> None:
-    """One bank gives money back for reserve money, so that the supply is not just what was issued."""
+    """One bank gives money back for reserve money: not all that was issued stays."""
     bank, amount = stage.banks[1], money(REDEEMED, "CNY")
     written = bank.client.balances.redeem(amount, reference="REDEEM-1")
     stage.record.wrote("redeem", written)

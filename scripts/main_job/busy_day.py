@@ -82,7 +82,8 @@ def _clear(
 
     def authorize(bank: Bank) -> list[Signed]:
         own = [row for row in rows if stage.day_cards[row.card - 1].bank is bank]
-        signed = [_sign(stage, row, stickers) for row in own]
+        at = bank.client.now()
+        signed = [_sign(stage, row, stickers, at) for row in own]
         reference = f"DAY-{bank.code}-{window}"
         opened: list[Signed] = []
         # A bank's payments to one other bank make one transaction.
@@ -123,29 +124,28 @@ def _clear(
 
 
 def _sign(
-    stage: Stage, row: DayRow, stickers: dict[tuple[int, str], qr.VerifiedCode]
+    stage: Stage, row: DayRow, stickers: dict[tuple[int, str], qr.VerifiedCode], at: int
 ) -> SignedPayment:
     """What happens at the counter: a code, a look at it, the card's signature."""
     card, shop = stage.day_cards[row.card - 1], stage.shops[row.merchant - 1]
     amount = Money(row.currency, row.amount_minor)
     code = stickers[row.merchant, row.currency]
     if row.is_dynamic:
-        code = _show_and_check(stage, row, card, shop, amount)
-    return tills.sign(card, code, amount, reference=f"DAY-{row.number:04d}")
+        code = _show_and_check(stage, row, card, shop, amount, at)
+    return tills.sign(card, code, amount, reference=f"DAY-{row.number:04d}", at=at)
 
 
 def _show_and_check(
-    stage: Stage, row: DayRow, card: Card, shop: Shop, amount: Money
+    stage: Stage, row: DayRow, card: Card, shop: Shop, amount: Money, at: int
 ) -> qr.VerifiedCode:
-    client = card.bank.client
     text = tills.dynamic_code(
         stage,
         shop,
         amount,
         bill=f"DAY-{row.number:04d}",
-        expires_at=client.now() + tills.CODE_SECONDS,
+        expires_at=at + tills.CODE_SECONDS,
     )
-    return client.directory.verify_code(text)
+    return card.bank.client.directory.verify_code(text)
 
 
 def _by_acquirer(

@@ -58,9 +58,7 @@ def _facts(code: qr.PaymentCode) -> list[tuple[str, str]]:
         facts.append((f"Name ({code.language.language})", code.language.name))
     if code.currency is not None:
         amount = code.amount_minor
-        facts.append(
-            ("Amount", "open" if amount is None else str(Money(code.currency, amount)))
-        )
+        facts.append(("Amount", "open" if amount is None else str(Money(code.currency, amount))))
     where = ", ".join(part for part in (code.city, code.country) if part)
     if where:
         facts.append(("Where", where))

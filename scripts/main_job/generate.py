@@ -127,7 +127,8 @@ class _Shop:
 def make_merchants() -> tuple[list[_Shop], str]:
     """The shops, and the text of `merchants.csv`."""
     dice = Dice(SEED + ", merchants")
-    shops, rows = [], []
+    shops: list[_Shop] = []
+    rows = []
     for bank in range(BANKS):
         country, city = _PLACES[bank]
         # Each bank has every trade, and three trades twice; houses differ within a bank.

@@ -65,12 +65,10 @@ def run(kind: NodeKind, folder: Path, show: Show) -> books.Verdict:
         books.redeem(stage)
         proofs, events, ledger = books.prove(stage, len(read_day()))
         papers = statements.make(stage, events)
-        proofs += statements.prove(stage, papers, ledger)
+        proofs += statements.prove(papers, ledger, stage)
         for proof in proofs:
             show.proved(proof.claim, proof.holds)
-        verdict = books.Verdict(
-            proofs, len(stage.record.settled()), time.monotonic() - started
-        )
+        verdict = books.Verdict(proofs, len(stage.record.settled()), time.monotonic() - started)
         statements.write(folder, papers)
         report.write(stage, verdict, papers)
     return verdict

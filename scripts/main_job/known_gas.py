@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 VERBS = ("authorizeMany", "captureMany", "setCards", "setMerchant", "setAcceptances")
 GAS_FIXED = 200_000
 GAS_PER_BYTE = 300
-"""Of call data. An authorization takes 224 bytes and less than 60,000 gas, a card 160 and 30,000."""
+"""Of call data: 224 for an authorization that takes up to 60,000, 160 for a card of 30,000."""
 
 
 class KnownGas(Web3Middleware):

@@ -105,6 +105,7 @@ class Refusal:
         error: The exception's class.
         name: The error's name: the contract's, or the code of a wallet's refusal.
         message: What the caller is told.
+        picture: The file of the code that was refused, relative to the output; None if it was none.
     """
 
     title: str
@@ -112,6 +113,7 @@ class Refusal:
     error: str
     name: str
     message: str
+    picture: str | None = None
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ class Counter:
         amount: Money,
         *,
         verb: str = "authorize",
-        hold_seconds: int | None = None,
+        hold_seconds: int = tills.HOLD_SECONDS,
     ) -> Sale:
         """Read, check, show, sign; then the payer's bank authorizes or charges."""
         stage, card = self.stage, self.stage.people[holder]

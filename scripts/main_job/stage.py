@@ -100,7 +100,15 @@ class Stage:
         if scene is not None:
             scene.steps.append(step)
 
-    def refuse(self, title: str, by: str, name: str, attempt: Callable[[], object]) -> TaelError:
+    def refuse(
+        self,
+        title: str,
+        by: str,
+        name: str,
+        attempt: Callable[[], object],
+        *,
+        picture: str | None = None,
+    ) -> None:
         """Try what must be refused by this name.
 
         Raises:
@@ -109,18 +117,20 @@ class Stage:
         try:
             result = attempt()
         except TaelError as error:
-            return self.refused(title, by, name, error)
+            self.refused(title, by, name, error, picture=picture)
+            return
         raise DemoError(f"{title} had to be refused with {name}, and it went through: {result}")
 
-    def refused(self, title: str, by: str, name: str, error: TaelError) -> TaelError:
+    def refused(
+        self, title: str, by: str, name: str, error: TaelError, *, picture: str | None = None
+    ) -> None:
         """Write down a refusal, if it is the one that was expected."""
         actual = error.name if isinstance(error, ContractRevertedError) else error.code
         if actual != name:
             raise DemoError(f"{title} had to be refused with {name}, not {actual}: {error}")
         kind = type(error).__name__
-        self.record.refusals.append(Refusal(title, by, kind, actual, error.message))
+        self.record.refusals.append(Refusal(title, by, kind, actual, error.message, picture))
         self.show.refused(title, actual)
-        return error
 
     def advance(self, seconds: int, why: str) -> None:
         """Move the chain's clock."""

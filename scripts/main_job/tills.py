@@ -9,6 +9,7 @@ from scripts.main_job.stage import INTERCHANGE_BPS, Stage
 from tael import Money, SignedPayment, qr
 
 CODE_SECONDS = 600
+HOLD_SECONDS = 7 * 86_400
 _IMAGE_SCALE = 6
 
 
@@ -96,7 +97,8 @@ def sign(
     amount: Money,
     *,
     reference: str,
-    hold_seconds: int | None = None,
+    hold_seconds: int = HOLD_SECONDS,
+    at: int | None = None,
 ) -> SignedPayment:
     """The issuer prepares the terms, the payer has seen name and amount, the card signs.
 
@@ -105,17 +107,18 @@ def sign(
         code: As scanned and checked.
         amount: What is paid, tip included.
         reference: The issuer's.
-        hold_seconds: How long the acquirer may take to capture; None is the usual time.
+        hold_seconds: How long the acquirer may take to capture.
+        at: The chain's time, Unix seconds, if it was just read; None asks again.
     """
     payments = card.bank.client.payments
-    lasting = {} if hold_seconds is None else {"hold_seconds": hold_seconds}
     prepared = payments.prepare(
         reference=reference,
         card=card.address,
         code=code,
         amount=amount,
         interchange_bps=INTERCHANGE_BPS,
-        **lasting,
+        at=at,
+        hold_seconds=hold_seconds,
     )
     return payments.sign(prepared, card.signer)
 

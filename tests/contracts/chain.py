@@ -104,8 +104,6 @@ class Chain:
         self.labels: dict[str, str] = {}
         self.errors: dict[bytes, dict[str, Any]] = {}
         self.events: dict[bytes, dict[str, Any]] = {}
-        self.replays_refusals = False
-        """Whether refusals are sent as transactions too, so that coverage from traces sees them."""
         for entry in (entry for abi in abis for entry in abi):
             if entry["type"] == "error":
                 self.errors[keccak(text=signature_of(entry))[:4]] = entry
@@ -117,7 +115,7 @@ class Chain:
         constructor = next((e for e in built.abi if e["type"] == "constructor"), {"inputs": []})
         types = [type_of(entry) for entry in constructor["inputs"]]
         code = built.bytecode.removeprefix("0x") + encode(types, plain(list(arguments))).hex()
-        receipt = self._wait(self._request(None, code, by))
+        receipt = self.wait(self._request(None, code, by))
         address = to_checksum_address(receipt["contractAddress"])
         return Contract(self, address, built.abi, label or built._name)
 
@@ -128,7 +126,7 @@ class Chain:
         return self.refusal(None, code, by)
 
     def send(self, to: str, data: str, by: Any, *, gas: int = GAS) -> Receipt:
-        raw = self._wait(self._request(to, data, by, gas))
+        raw = self.wait(self._request(to, data, by, gas))
         if raw["status"] != "0x1":
             raise AssertionError(f"refused: {self.refusal(to, data, by)}")
         return self._receipt(raw)
@@ -144,8 +142,6 @@ class Chain:
         except NodeError as error:
             if "revert" not in str(error).lower():
                 raise
-            if self.replays_refusals and to is not None:
-                assert self._wait(self._request(to, data, by))["status"] == "0x0"
             answer = error.data if isinstance(error.data, str) else "0x"
             return self.decode_refusal(bytes.fromhex(answer[2:]))
         raise AssertionError("the call is not refused")
@@ -175,7 +171,8 @@ class Chain:
         request = {**self._fields(to, data, by, gas), "gasPrice": hex(GAS_PRICE)}
         return str(self.node.rpc("eth_sendTransaction", request))
 
-    def _wait(self, sent: str) -> dict[str, Any]:
+    def wait(self, sent: str) -> dict[str, Any]:
+        """The receipt of a transaction, as the node gives it."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             # Anvil answers before the block is there.
@@ -269,9 +266,7 @@ class Function:
         if self.is_view:
             return self.read(*arguments, by=by)
         assert by is not None, "who sends it?"
-        return self.contract.chain.send(
-            self.contract.address, self.encode(*arguments), by, gas=gas
-        )
+        return self.contract.chain.send(self.contract.address, self.encode(*arguments), by, gas=gas)
 
     def refusal(self, *arguments: Any, by: Any | None = None) -> Refusal:
         """The error of this call; fails if it is not refused."""

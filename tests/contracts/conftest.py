@@ -9,8 +9,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from scripts.brownie_session import attached, import_brownie
 
+from scripts.brownie_session import attached, import_brownie
 from tael.testing import Node, start_node
 from tests.contracts.world import ROLES, World
 

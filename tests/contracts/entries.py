@@ -132,9 +132,7 @@ def _token_refusal(scene: Scene) -> Refusal:
 def _plain(verb: str) -> Callable[..., Any]:
     def call(scene: Scene, signature: Any, _good: Callable[[str], bytes]) -> Any:
         w, payment = scene.world, scene.payment
-        w.escrow.setAcceptances(
-            payment.terms.merchant, [(w.cny, payment.amount, 1)], by=w.acquirer
-        )
+        w.escrow.setAcceptances(payment.terms.merchant, [(w.cny, payment.amount, 1)], by=w.acquirer)
         arguments = (signature, payment.parties, payment.packed)
         return getattr(w.escrow, verb), arguments, w.issuer
 

@@ -95,18 +95,14 @@ def interchange_as_high_as_it_goes(w: World) -> Case:
 def authorize_before_is_now(w: World) -> Case:
     payment = w.new_payment()
     w.at(payment.terms.authorize_before)
-    return payment, refused(
-        "AuthorizeTooLate", payment.id, w.now, payment.terms.authorize_before
-    )
+    return payment, refused("AuthorizeTooLate", payment.id, w.now, payment.terms.authorize_before)
 
 
 @case
 def authorize_before_was_a_second_ago(w: World) -> Case:
     payment = w.new_payment()
     w.at(payment.terms.authorize_before + 1)
-    return payment, refused(
-        "AuthorizeTooLate", payment.id, w.now, payment.terms.authorize_before
-    )
+    return payment, refused("AuthorizeTooLate", payment.id, w.now, payment.terms.authorize_before)
 
 
 @case
@@ -206,9 +202,7 @@ def day_limit_as_high_as_it_goes_and_passed(w: World) -> Case:
 @case
 def merchant_of_another_acquirer(w: World) -> Case:
     payment = w.new_payment(merchant=w.other_shop)
-    return payment, refused(
-        "MerchantNotOfAcquirer", payment.id, w.other_shop.id, w.acquirer
-    )
+    return payment, refused("MerchantNotOfAcquirer", payment.id, w.other_shop.id, w.acquirer)
 
 
 @case

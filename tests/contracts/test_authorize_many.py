@@ -24,7 +24,11 @@ BIG = STATIC_LIMIT + 1
 
 def batch(payment, *items, codes=()):
     """The arguments for items between the parties of one payment."""
-    return (payment.parties, [e.item() if isinstance(e, Payment) else e for e in items], list(codes))
+    return (
+        payment.parties,
+        [e.item() if isinstance(e, Payment) else e for e in items],
+        list(codes),
+    )
 
 
 def skipped(w, event):
@@ -191,9 +195,7 @@ def test_authorize_many_skips_when_the_code_does_not_fit(w, what):
         code = w.code(payment, signer=Key("another till"))
         expected = refused("DynamicCodeSignatureInvalid", payment.id, w.shop.id)
     before = w.books()
-    receipt = w.escrow.authorizeMany(
-        *batch(payment, payment.item(1), codes=[code]), by=w.issuer
-    )
+    receipt = w.escrow.authorizeMany(*batch(payment, payment.item(1), codes=[code]), by=w.issuer)
     assert w.changes(before) == {}
     assert [skipped(w, each) for each in receipt.events] == [(payment.id, expected)]
 
@@ -314,9 +316,7 @@ def test_authorize_many_skips_when_the_merchant_signs_as_a_contract_account(w):
     shop = w.new_merchant(w.acquirer, "wallet shop", signer=owned_wallet(w, owner))
     payment = w.new_payment(amount=BIG, merchant=shop)
     code = w.code(payment, signer=owner)
-    receipt = w.escrow.authorizeMany(
-        *batch(payment, payment.item(1), codes=[code]), by=w.issuer
-    )
+    receipt = w.escrow.authorizeMany(*batch(payment, payment.item(1), codes=[code]), by=w.issuer)
     expected = refused("DynamicCodeSignatureInvalid", payment.id, shop.id)
     assert [skipped(w, each) for each in receipt.events] == [(payment.id, expected)]
     w.escrow.authorizeWith(*payment.full_form([code]), by=w.issuer)
@@ -327,7 +327,5 @@ def test_authorize_many_takes_a_code_of_64_bytes_when_the_merchant_is_a_key(w):
     asked, expires_at, signature = w.code(payment)
     vs = int.from_bytes(signature[32:64], "big") | ((signature[64] - 27) << 255)
     code = (asked, expires_at, signature[:32] + vs.to_bytes(32, "big"))
-    receipt = w.escrow.authorizeMany(
-        *batch(payment, payment.item(1), codes=[code]), by=w.issuer
-    )
+    receipt = w.escrow.authorizeMany(*batch(payment, payment.item(1), codes=[code]), by=w.issuer)
     assert receipt.events == [w.opened("PaymentAuthorized", payment)]

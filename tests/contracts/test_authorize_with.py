@@ -170,9 +170,7 @@ def test_authorize_with_is_refused_when_the_code_says_another(w, what):
         other = w.new_payment("other", amount=BIG, token=w.hkd, uetr=payment.terms.uetr)
         signature = w.code(other)[2]
     elif what == "merchant":
-        other = w.new_payment(
-            "other", amount=BIG, merchant=w.other_shop, uetr=payment.terms.uetr
-        )
+        other = w.new_payment("other", amount=BIG, merchant=w.other_shop, uetr=payment.terms.uetr)
         signature = w.code(other, signer=w.shop.signer)[2]
     elif what == "amount":
         amount -= 1

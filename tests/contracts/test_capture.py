@@ -27,9 +27,7 @@ def held(w):
 
 
 def refusal(w, payment, total, by=None):
-    return w.escrow.capture.refusal(
-        payment.parties, payment.packed, total, by=by or w.acquirer
-    )
+    return w.escrow.capture.refusal(payment.parties, payment.packed, total, by=by or w.acquirer)
 
 
 @pytest.mark.parametrize("caller", ["issuer", "outsider", "other_acquirer", "delegate", "operator"])

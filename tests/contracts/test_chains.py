@@ -127,9 +127,7 @@ def test_card_is_refused_cleanly_when_its_wallet_is_not_deployed(w):
 @pytest.mark.threat("C09")
 def test_account_signs_both_ways_when_its_key_delegated_to_a_contract(project):
     """EIP-7702: the key still counts by itself, and what its code says counts too."""
-    with start_node(
-        "anvil", hardfork="prague", frozen_clock=True, accounts=len(ROLES)
-    ) as running:
+    with start_node("anvil", hardfork="prague", frozen_clock=True, accounts=len(ROLES)) as running:
         world = World(running, project)
         helper = Key("helper")
         wallet = owned_wallet(world, helper)
@@ -151,7 +149,7 @@ def test_account_signs_both_ways_when_its_key_delegated_to_a_contract(project):
             "type": 4,
         }
         raw = Account.sign_transaction(transaction, world.outsider.private).raw_transaction
-        world.chain._wait(running.rpc("eth_sendRawTransaction", "0x" + raw.hex()))
+        world.chain.wait(running.rpc("eth_sendRawTransaction", "0x" + raw.hex()))
         code = running.rpc("eth_getCode", card.address, "latest")
         assert code == "0xef0100" + wallet.address[2:].lower()
 

@@ -1,4 +1,4 @@
-"""Tokens that are no SettlementTokens: nothing of theirs can enter, so nothing of them is ever called."""
+"""Tokens that are no SettlementTokens: they cannot enter, so nothing of theirs is ever called."""
 
 import pytest
 
@@ -67,7 +67,7 @@ def test_impostor_is_refused_and_never_called_when_it_is_not_admitted(w, imposto
 
 @pytest.mark.threat("C15")
 def test_impostor_is_refused_when_governance_is_talked_into_it(w, impostor):
-    """All but those that lie about the scheme's account, which governance has to look into itself."""
+    """All but those that lie about the scheme's account, which governance has to look into."""
     lies = impostor is not w.outsider and impostor.answer() == YES
     if lies:
         w.escrow.admitToken(impostor, by=w.operator)

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from scripts.tables import ALLOWED, DIRECTORY, MOMENTS, TRANSITIONS, VERBS
 
+from scripts.tables import ALLOWED, DIRECTORY, MOMENTS, TRANSITIONS, VERBS
 from tael.typed_data import authorize_consent_digest, charge_consent_digest
 from tests.contracts import opening
 from tests.contracts.keys import Key

@@ -1,9 +1,9 @@
-"""Re-entrancy: the only calls to strangers are signature checks, static and before anything is written."""
+"""Re-entrancy: strangers are only asked for signatures, statically, before anything is written."""
 
 import pytest
 from eth_utils import keccak
-from scripts.tables import STATUSES
 
+from scripts.tables import STATUSES
 from tael.typed_data import permit_digest
 from tests.contracts.entries import ENTRIES, in_form, stage
 from tests.contracts.keys import Key
@@ -18,7 +18,7 @@ ADMIN = 0
 
 @pytest.fixture
 def scene(w):
-    """A re-entrant wallet in every role there is: participant, bank, delegate, module, administrator."""
+    """A re-entrant wallet in every role: participant, bank, delegate, module, administrator."""
     wallet = reentrant_wallet(w)
     found = stage(w, wallet)
     w.governance.grantRole(ADMIN, wallet, 0, by=w.operator)

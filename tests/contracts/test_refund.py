@@ -169,9 +169,7 @@ def test_refund_emits_no_empty_transfer_when_the_whole_step_is_interchange(w):
     before = w.books()
     receipt = w.refund(payment, 84)
     assert w.changes(before) == {"payment.refunded": 1}
-    assert receipt.events == [
-        w.escrow.event("PaymentRefunded", id=payment.id, refundedTotal=84)
-    ]
+    assert receipt.events == [w.escrow.event("PaymentRefunded", id=payment.id, refundedTotal=84)]
 
 
 @pytest.mark.threat("C48")

@@ -55,9 +55,7 @@ def test_set_acceptances_is_refused_when_the_token_is_not_admitted(w, status):
 def test_set_acceptances_is_refused_when_a_stopped_acquirer_opens_but_not_when_it_blocks(w, stop):
     arguments = (bytes(32),) if stop == "suspend" else ()
     getattr(w.cny, stop)(w.acquirer, *arguments, by=w.operator)
-    found = w.escrow.setAcceptances.refusal(
-        w.shop.id, [(w.cny, 1, ENTRY_ACTIVE)], by=w.acquirer
-    )
+    found = w.escrow.setAcceptances.refusal(w.shop.id, [(w.cny, 1, ENTRY_ACTIVE)], by=w.acquirer)
     assert found == refused("ParticipantNotActive", w.acquirer, w.cny)
     w.escrow.setAcceptances(w.shop.id, [(w.cny, 1, ENTRY_BLOCKED)], by=w.acquirer)
     # In the other currency it is as active as ever.

@@ -56,9 +56,7 @@ def test_set_cards_is_refused_when_a_status_does_not_exist(w):
 def test_set_cards_is_refused_when_the_token_is_not_admitted(w, status):
     jpy = w.new_token("JPY", 392, 0)
     for token in (jpy, w.outsider):
-        found = w.escrow.setCards.refusal(
-            w.issuer, [(w.card, token, 1, 1, status)], by=w.issuer
-        )
+        found = w.escrow.setCards.refusal(w.issuer, [(w.card, token, 1, 1, status)], by=w.issuer)
         assert found == refused("TokenNotAdmitted", token)
 
 

@@ -31,9 +31,7 @@ def test_set_merchant_is_refused_when_the_delegate_has_every_other_verb(w):
 @pytest.mark.threat("C06")
 def test_set_merchant_is_refused_when_the_signer_is_nobody(w):
     merchant = w.escrow.merchantId(w.acquirer, COMMITMENT)
-    found = w.escrow.setMerchant.refusal(
-        w.acquirer, COMMITMENT, ZERO, 5411, NAME, by=w.acquirer
-    )
+    found = w.escrow.setMerchant.refusal(w.acquirer, COMMITMENT, ZERO, 5411, NAME, by=w.acquirer)
     assert found == refused("MerchantSignerInvalid", merchant)
 
 
@@ -66,9 +64,7 @@ def test_set_merchant_changes_an_entry_when_it_is_there_already(w):
 @pytest.mark.threat("C31")
 def test_set_merchant_makes_another_merchant_when_another_acquirer_takes_the_same_commitment(w):
     commitment = keccak(text="salt shop")
-    w.escrow.setMerchant(
-        w.other_acquirer, commitment, w.outsider, 1, NAME, by=w.other_acquirer
-    )
+    w.escrow.setMerchant(w.other_acquirer, commitment, w.outsider, 1, NAME, by=w.other_acquirer)
     assert w.escrow.merchantOf(w.shop.id)[0] == w.acquirer.address
     squatted = w.escrow.merchantId(w.other_acquirer, commitment)
     assert squatted != w.shop.id

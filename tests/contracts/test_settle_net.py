@@ -175,9 +175,7 @@ def test_settle_net_takes_the_escrows_own_hold_when_the_escrow_settles(ready):
     w.cny.admitEscrow(w.outsider, by=w.operator)
     held = w.sibling.amount
     before = w.books()
-    receipt = w.cny.settleNet(
-        *net({w.issuer: -held, w.acquirer: held}), FROM_HOLD, by=w.outsider
-    )
+    receipt = w.cny.settleNet(*net({w.issuer: -held, w.acquirer: held}), FROM_HOLD, by=w.outsider)
     changed = w.changes(before)
     assert changed["CNY.acquirer.available"] == held
     assert w.cny.heldFor(w.outsider, w.issuer) == 0
@@ -211,8 +209,7 @@ def test_settle_net_does_nothing_when_it_is_empty_or_all_zero(ready, source):
 
 @pytest.mark.slow
 @pytest.mark.threat("C33")
-@SOURCES
-def test_settle_net_fits_in_half_a_block_when_there_are_256(ready, source):
+def test_settle_net_fits_in_half_a_block_when_there_are_256(ready):
     w = ready
     banks = [Key(f"bank {i}") for i in range(MOST)]
     for i, bank in enumerate(banks):
@@ -220,8 +217,9 @@ def test_settle_net_fits_in_half_a_block_when_there_are_256(ready, source):
         w.cny.issue(bank, 1_000, keccak(text=f"bank {i}"), by=w.operator)
         w.cny.holdFunds(bank, 500, by=w.module)
     form = net({bank: 100 if i % 2 else -100 for i, bank in enumerate(banks)})
-    receipt = w.cny.settleNet(*form, source, by=w.module)
-    assert [each.name for each in receipt.events].count("Transfer") == MOST
-    assert w.cny.balanceOf(banks[0]) == 900
-    assert w.cny.balanceOf(banks[1]) == 1_100
-    assert receipt.gas_used < HALF_A_BLOCK
+    for settled, source in enumerate((FROM_AVAILABLE, FROM_HOLD), start=1):
+        receipt = w.cny.settleNet(*form, source, by=w.module)
+        assert [each.name for each in receipt.events].count("Transfer") == MOST
+        assert w.cny.balanceOf(banks[0]) == 1_000 - 100 * settled
+        assert w.cny.balanceOf(banks[1]) == 1_000 + 100 * settled
+        assert receipt.gas_used < HALF_A_BLOCK

@@ -1,4 +1,4 @@
-"""Signatures: one type serves one verb, one contract; and no edge of ECDSA or ERC-1271 gets through."""
+"""Signatures: one type serves one verb of one contract; no edge of ECDSA or ERC-1271 passes."""
 
 import pytest
 
@@ -142,7 +142,10 @@ def test_entry_refuses_cleanly_when_the_contract_account_is_a_villain(w, name, v
     )
     before = w.books()
     found = function.refusal(*arguments, by=by)
-    first_asked = {"authorizeWith": "ConsentSignatureInvalid", "chargeWith": "ConsentSignatureInvalid"}
+    first_asked = {
+        "authorizeWith": "ConsentSignatureInvalid",
+        "chargeWith": "ConsentSignatureInvalid",
+    }
     expected = first_asked.get(name.split()[0], entry.refusal(scene).name)
     assert found.name == expected
     assert w.changes(before) == {}
@@ -252,13 +255,9 @@ def test_one_owners_terms_serve_one_card_when_it_owns_two(w):
 @pytest.mark.threat("C05")
 def test_payment_is_opened_once_when_its_signature_comes_in_three_forms(w):
     payment = w.new_payment()
-    w.escrow.authorizeWith(
-        *payment.full_form(card_signature=payment.signed.bytes64), by=w.issuer
-    )
+    w.escrow.authorizeWith(*payment.full_form(card_signature=payment.signed.bytes64), by=w.issuer)
     for form in (payment.signed.bytes64, payment.signed.bytes65):
-        found = w.escrow.authorizeWith.refusal(
-            *payment.full_form(card_signature=form), by=w.issuer
-        )
+        found = w.escrow.authorizeWith.refusal(*payment.full_form(card_signature=form), by=w.issuer)
         assert (found.name, found.arguments) == ("PaymentExists", (payment.id,))
     w.escrow.setDelegate(w.delegate, CHARGE, by=w.issuer)
     found = w.escrow.charge.refusal(*payment.plain_form, by=w.delegate)

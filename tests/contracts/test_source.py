@@ -9,9 +9,7 @@ from eth_utils import keccak
 from tests.contracts.chain import signature_of
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = sorted(
-    path for path in (ROOT / "contracts").rglob("*.sol") if "mocks" not in path.parts
-)
+SOURCES = sorted(path for path in (ROOT / "contracts").rglob("*.sol") if "mocks" not in path.parts)
 CODE_SIZE_LIMIT = 24_576
 BY_NAME = pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
 

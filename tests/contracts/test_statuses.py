@@ -2,8 +2,8 @@
 
 import pytest
 from eth_utils import keccak
-from scripts.tables import ALLOWED, IMPOSSIBLE, NO_PARTY, STATES, STATUSES, documents
 
+from scripts.tables import ALLOWED, IMPOSSIBLE, NO_PARTY, STATES, STATUSES, documents
 from tael.typed_data import permit_digest
 from tests.contracts.chain import signature_of
 from tests.contracts.keys import Key

@@ -1,4 +1,4 @@
-"""A small scheme in full swing: two currencies, four banks, shops, cards, and payments under way."""
+"""A small scheme in full swing: two currencies, four banks, shops, cards, payments under way."""
 
 from __future__ import annotations
 
@@ -239,7 +239,7 @@ class World:
         return Domain(token.name(), self.node.chain_id, token.address)
 
     def new_payment(self, name: str = "payment", *, card: Any = None, **changes: Any) -> Payment:
-        """A payment that would be accepted now, but for the changes; its books are kept from here on."""
+        """A payment that is accepted now, but for the changes; its books are kept from here on."""
         self._counter += 1
         now = self.now
         merchant = changes.pop("merchant", self.shop)
@@ -313,9 +313,7 @@ class World:
             payment.domain, terms.merchant, terms.token, asked, terms.uetr, expiry
         )
         key = signer or next(
-            m.signer
-            for m in (self.shop, self.stall, self.other_shop)
-            if m.id == terms.merchant
+            m.signer for m in (self.shop, self.stall, self.other_shop) if m.id == terms.merchant
         )
         return (asked, expiry, key.sign(digest).bytes65)
 
@@ -409,4 +407,3 @@ def _actor(node: Node, index: int, role: str) -> Actor:
     Account.enable_unaudited_hdwallet_features()
     path = f"m/44'/60'/0'/0/{index}"
     return Actor(role, bytes(Account.from_mnemonic(node.mnemonic, account_path=path).key))
-

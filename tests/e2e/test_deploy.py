@@ -81,9 +81,9 @@ def nonce_of(chain, who):
     return chain.w3.eth.get_transaction_count(who.address)
 
 
-@pytest.fixture(scope="module", params=["ganache", "anvil"])
-def node(request):
-    with start_node(request.param, accounts=10) as running_node:
+@pytest.fixture(scope="module")
+def node():
+    with start_node("anvil", accounts=10) as running_node:
         yield running_node
 
 

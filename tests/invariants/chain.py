@@ -164,6 +164,8 @@ class Chain:
         self.interfaces: dict[str, Interface] = {}
         self.kinds: dict[str, str] = {}
         self.now = 0
+        self.logs: list[dict[str, Any]] = []
+        """Every log so far as a node would answer, each transaction in a block of its own."""
         self.errors: dict[bytes, tuple[str, tuple[str, ...]]] = {
             keccak(text="Panic(uint256)")[:4]: ("Panic", ("uint256",)),
             keccak(text="Error(string)")[:4]: ("Error", ("string",)),
@@ -203,8 +205,26 @@ class Chain:
             answer = self.evm.message_call(caller=caller, to=to, calldata=data, gas=gas)
         except RuntimeError as error:
             return self.refusal(error)
-        events = tuple(self._event(log) for log in self.evm.result.logs)
+        logs = self.evm.result.logs
+        self._keep(logs)
+        events = tuple(self._event(log) for log in logs)
         return Done(_plain(decode(outputs, answer)), events)
+
+    def _keep(self, logs: Sequence[Any]) -> None:
+        block = self.logs[-1]["blockNumber"] + 1 if self.logs else 1
+        for index, log in enumerate(logs):
+            self.logs.append(
+                {
+                    "address": log.address,
+                    "topics": log.topics,
+                    "data": "0x" + log.data[1].hex(),
+                    "blockNumber": block,
+                    "blockHash": "0x" + bytes(32).hex(),
+                    "transactionHash": "0x" + bytes(32).hex(),
+                    "logIndex": index,
+                    "blockTimestamp": self.now,
+                }
+            )
 
     @property
     def gas_used(self) -> int:

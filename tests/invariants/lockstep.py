@@ -11,7 +11,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from eth_abi import encode
-from eth_utils import keccak
+from eth_utils import keccak, to_checksum_address
+
+from tael.events import decode_all
+from tael.ledger import Ledger
 
 from . import invariants
 from .chain import START, Chain, Done, Event, Outcome, Refused, address
@@ -213,13 +216,14 @@ class Lockstep:
     def keep(self) -> None:
         """Make the present state the one that `start_over` returns to."""
         self._checkpoint = self.chain.evm.snapshot()
-        self._saved = (self.world.save(), self.now, self.replay.save())
+        self._saved = (self.world.save(), self.now, self.replay.save(), len(self.chain.logs))
         self.foreign.clear()
 
     def start_over(self) -> None:
         self.chain.evm.revert(self._checkpoint)
         self._checkpoint = self.chain.evm.snapshot()
-        contracts, now, replayed = self._saved
+        contracts, now, replayed, logs = self._saved
+        del self.chain.logs[logs:]
         self.world.load(contracts)
         self.replay.load(replayed)
         self.foreign.clear()
@@ -316,6 +320,36 @@ class Lockstep:
             if answer != expected:
                 raise Disagreement(f"{label}: {answer.hex()}, not {expected.hex()}")
         self.replay.compare(self)
+
+    def compare_ledger(self) -> None:
+        """Replay every log since the deployment with the package's ledger and compare (I-27)."""
+        ledger = Ledger.replay(decode_all(self.chain.logs))
+        assert ledger.check() == []
+        escrow = self.escrow
+        assert ledger.payments.keys() == escrow.payments.keys()
+        for identity, payment in escrow.payments.items():
+            booked = ledger.payments[identity]
+            totals = (booked.captured_minor, booked.voided_minor, booked.refunded_minor)
+            assert (*totals, booked.authorized_day) == payment[1:]
+        for (issuer, card, token_at), entry in escrow.cards.items():
+            at = (escrow.address, issuer, card, token_at)
+            line = ledger.cards[tuple(map(to_checksum_address, at))]
+            limits = (line.payment_limit_minor, line.day_limit_minor, line.status)
+            assert (*limits, line.spent_minor, line.day) == entry
+        for token in self.tokens:
+            book = ledger.tokens[to_checksum_address(token.address)]
+            assert (book.supply_minor, book.paused) == (token.supply, token.paused)
+            assert book.attestation == token.attested
+            assert (book.escrow or ZERO).lower() == token.escrow
+            assert {each.lower() for each in book.modules} == token.modules
+            assert book.issued >= token.issued
+            assert len(book.consumed) == len(token.consumed)
+            for participant in self.participants:
+                account, name = token.account(participant), to_checksum_address(participant)
+                assert book.balances.get(name, 0) == account.balance
+                assert int(book.statuses.get(name, 0)) == account.status
+                foreign = self.foreign.get((token.address, participant), 0)
+                assert book.held_of(name) + foreign == account.held
 
     def _data(self, to: Contract, name: str, *arguments: Any) -> bytes:
         return self.chain.interfaces[self.chain.kinds[to.address]].calldata(name, *arguments)

@@ -808,6 +808,7 @@ class Life(RuleBasedStateMachine):
         for token in tael.tokens:
             if token.address not in touched:
                 assert not any(account.escrowed for account in token.accounts.values())
+        tael.compare_ledger()
 
 
 @pytest.mark.slow

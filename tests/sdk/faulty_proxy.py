@@ -19,7 +19,18 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-FAULTS = ("drop_before", "drop_after", "html", "truncate", "429", "503", "slow", "busy", "lie")
+FAULTS = (
+    "drop_before",
+    "drop_after",
+    "html",
+    "truncate",
+    "429",
+    "503",
+    "slow",
+    "busy",
+    "refuse",
+    "lie",
+)
 SLOW_SECONDS = 1.5
 
 
@@ -90,8 +101,11 @@ class FaultyProxy:
             return self._reply(handler, b"slow down", status=int(kind), content="text/plain")
         if kind == "html":
             return self._reply(handler, b"<html><h1>Bad gateway</h1></html>", content="text/html")
-        if kind == "busy":
-            error = {"code": -32005, "message": "limit exceeded"}
+        if kind in ("busy", "refuse"):
+            error = {
+                "busy": {"code": -32005, "message": "limit exceeded"},
+                "refuse": {"code": -32601, "message": "the method is not available here"},
+            }[kind]
             answer = {"jsonrpc": "2.0", "id": request["id"], "error": error}
             return self._reply(handler, json.dumps(answer).encode())
         if method == "eth_getLogs" and self.limit_log_blocks is not None:

@@ -1,19 +1,25 @@
 """The command line against a real chain: every command that needs one, and what can go wrong."""
 
 import binascii
+import contextlib
 import json
 import os
+import pty
 import signal
+import subprocess
 import time
 
 import pytest
 from eth_account import Account
 
 from tael import Client, qr
-from tael.chain import Chain
+from tael.chain import Chain, Sender
+from tael.cli.session import Session
+from tael.errors import NodeUnavailableError
 from tael.identifiers import uetr_text
+from tael.keeper import Keeper, KeeperReport
 from tael.models import Verb
-from tests.sdk.cli_runner import CommandLine, key_of
+from tests.sdk.cli_runner import PROGRAM, CommandLine, key_of
 from tests.sdk.faulty_proxy import FaultyProxy
 from tests.sdk.world import BANKS, DELAY_SECONDS, OPENING_MINOR, cny
 
@@ -63,6 +69,29 @@ def not_mining(world):
     yield world
     world.node.rpc("anvil_dropAllTransactions")
     world.node.rpc("evm_setAutomine", True)
+
+
+def test_colours_appear_on_a_terminal_only(acting, world, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    tael = acting("issuer")
+
+    def on_terminal(*words):
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen([*PROGRAM, *words], stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):
+            while piece := os.read(ours, 65_536):
+                said += piece
+        os.close(ours)
+        assert process.wait(60) == 0
+        return said
+
+    words = ("participant", "status", world.address("issuer"))
+    assert b"\x1b[32mactive" in on_terminal(*words)
+    assert "\x1b" not in tael(*words).out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert b"\x1b[32m" not in on_terminal(*words)
 
 
 # Balances
@@ -496,6 +525,27 @@ def test_keeper_reclaims_what_is_due_and_voids_what_was_given_up(paying, acting,
     assert acting("outsider").json("keeper", "--interval", "often", code=2)["error"]
 
 
+def test_keeper_goes_on_when_the_node_fails_for_a_while(acting, monkeypatch):
+    reports = iter([NodeUnavailableError("the node sleeps"), KeeperReport(5, [b"\1" * 32])])
+
+    def run(_keeper, *, once):
+        assert once
+        report = next(reports, KeyboardInterrupt())
+        if isinstance(report, BaseException):
+            raise report
+        return report
+
+    monkeypatch.setattr(Keeper, "run", run)
+    result = acting("outsider")("keeper", "--interval", "1s")
+    assert result.code == 130
+    assert "warning: the node sleeps; looking again in 1s" in result.err
+    assert "✓ reclaimed 0x0101" in result.out
+    failing = KeeperReport(5, failed={b"\2" * 32: NodeUnavailableError("no")}, left=3)
+    monkeypatch.setattr(Keeper, "run", lambda _keeper, *, once: failing)
+    shown = acting("outsider")("keeper", "--once")
+    assert (shown.code, "1 failed, 3 left" in shown.out) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)], ids=["term", "ctrl-c"]
 )
@@ -625,6 +675,15 @@ def test_deploy_finishes_once_and_changes_nothing_again(tael, world):
     assert tael.json(*plain, "--plan", "none.toml", code=2)["error"]["code"] == "configuration"
 
 
+def test_deploy_needs_no_words_when_the_chain_is_local(tael, world):
+    shown = tael("deploy", "--manifest", "new.json")
+    assert shown.code == 0
+    assert "deployed on chain 1337" in shown.out
+    document = json.loads((tael.folder / "new.json").read_text())
+    assert document["deployer"] == world.address("deployer")
+    assert document["plan"]["scheme"]["account"] == world.address("operator")
+
+
 def test_deploy_asks_when_the_chain_is_not_local(acting, world, monkeypatch):
     monkeypatch.setattr(Chain, "is_local", False)
     tael = acting("outsider")
@@ -655,6 +714,42 @@ def test_interruption_says_what_is_known_when_a_write_is_under_way(acting, not_m
     again = tael.json(*words[:-1])
     assert (again["repeated"], again["transaction_hash"]) == (True, error["transaction_hash"])
     assert world.client("issuer").balances.of("CNY").total == cny("1000007.00")
+
+
+def interrupted(monkeypatch, after):
+    """Ctrl-C right after a transaction was sent, or right before."""
+    if not after:
+
+        def remember(session, prepared):
+            session._in_flight = prepared
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(Session, "_remember", remember)
+        return
+    send = Sender.send
+
+    def sent(*words, **more):
+        send(*words, **more)
+        after()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Sender, "send", sent)
+
+
+@pytest.mark.parametrize("fate", ["absent", "included", "unknown"])
+def test_interruption_names_the_fate_of_what_was_under_way(acting, world, monkeypatch, fate):
+    with FaultyProxy(world.node.url).serving() as proxy:
+        tael = acting("issuer").set(TAEL_RPC_URL=proxy.url)
+        after = {
+            "absent": None,
+            "included": lambda: None,
+            "unknown": lambda: proxy.arm("*", "503", times=1_000),
+        }[fate]
+        interrupted(monkeypatch, after)
+        error = tael.json("redeem", "1.00", "CNY", "--reference", "R-1", code=130)["error"]
+        assert (error["code"], error["fate"], error["reference"]) == ("interrupted", fate, "R-1")
+        expected = OPENING_MINOR if fate == "absent" else OPENING_MINOR - 100
+        assert world.balances()["issuer", "CNY"] == (expected, 0)
 
 
 @pytest.mark.threat("S05")

@@ -221,6 +221,13 @@ def test_make_adds_a_tip_when_told(tael, tip, field, total):
     assert field.items() <= qr.describe(document["text"].encode())["fields"].items()
 
 
+def test_make_carries_names_and_other_accounts_when_given(tael):
+    words = ("--account", "26.00=com.example", "--account", "26.01=42", "--local-name", "zh=北京")
+    fields = qr.describe(make(tael, *words)["text"].encode())["fields"]
+    assert fields["26"] == {"00": "com.example", "01": "42"}
+    assert fields["64"] == {"00": "zh", "01": "北京"}
+
+
 def entry():
     return qr.MerchantEntry(
         acquirer=ESCROW,
@@ -294,6 +301,8 @@ def test_make_reads_the_key_from_a_keystore(tael):
         ((*UNIONPAY, "--amount", "1.234"), "amount_invalid"),
         ((*UNIONPAY, "--amount", "-1"), "amount_invalid"),
         ((*UNIONPAY, "--tip", "half"), "usage"),
+        ((*UNIONPAY, "--tip", "percent:2.5000"), "usage"),
+        ((*UNIONPAY, "--tip", "percent:²"), "usage"),
         ((*UNIONPAY, "--local-name", "北京"), "usage"),
         ((*UNIONPAY, "--merchant-key-env", "X"), "usage"),
         ((*UNIONPAY, "--out", "x.gif"), "invalid_input"),
@@ -304,6 +313,15 @@ def test_make_reads_the_key_from_a_keystore(tael):
 )
 def test_make_is_refused_when_words_do_not_go_together(tael, words, code):
     assert make(tael, *words, code=2)["error"]["code"] == code
+
+
+@pytest.mark.parametrize(
+    "words", [("--uetr", "12"), ("--expires-in", "soon"), ("--expires-at", "2027-01-15T08:00:00")]
+)
+def test_make_is_refused_when_uetr_or_expiry_is_unusable(tael, words):
+    tael.set(TAEL_MERCHANT_KEY=KEY)
+    words = ("--amount", "1.00", "--merchant", MERCHANT_ID, *PLACE, *words)
+    assert make(tael, *words, code=2)["error"]["code"] == "invalid_input"
 
 
 def test_make_asks_for_a_manifest_when_the_place_is_not_said(tael):

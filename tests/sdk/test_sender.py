@@ -392,6 +392,71 @@ def test_send_gives_the_hash_when_the_outcome_is_unknown(node, proxy, chain):
     assert count(node, signer(0)) == before + 1
 
 
+@pytest.mark.threat("S02")
+def test_send_waits_when_the_node_has_the_bytes_already():
+    with (
+        start_node("anvil", mine_automatically=False) as manual,
+        FaultyProxy(manual.url).serving() as proxy,
+    ):
+        proxy.arm("eth_sendRawTransaction", "drop_after")
+        proxy.arm("eth_getTransactionByHash", lie=None)
+        chain = Chain.connect(proxy.url)
+
+        def mine_when_resent():
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline and proxy.forwarded["eth_sendRawTransaction"] < 2:
+                time.sleep(0.02)
+            manual.mine()
+
+        thread = threading.Thread(target=mine_when_resent)
+        thread.start()
+        assert send(Sender(chain, wait_seconds=30), signer(0), PAYEE).block_number == 1
+        thread.join()
+        assert proxy.forwarded["eth_sendRawTransaction"] == 2
+        assert count(manual, signer(0)) == 1
+
+
+@pytest.mark.threat("S03")
+def test_send_is_an_unknown_outcome_when_an_answer_is_lost_and_then_refused(node, proxy, sender):
+    proxy.arm("eth_sendRawTransaction", "drop_before")
+    proxy.arm("eth_sendRawTransaction", "refuse")
+    # The first attempt may have arrived, so the refusal of the second proves nothing.
+    with pytest.raises(OutcomeUnknownError, match="then the node said"):
+        send(sender, signer(9), PAYEE)
+
+
+def test_send_is_refused_when_the_node_refuses_the_first_attempt(node, proxy, sender):
+    before = count(node, signer(9))
+    proxy.arm("eth_sendRawTransaction", "refuse")
+    with pytest.raises(TransactionRefusedError, match="not available"):
+        send(sender, signer(9), PAYEE)
+    assert count(node, signer(9)) == before
+
+
+def test_send_is_refused_when_the_nonce_given_is_used(node, sender):
+    send(sender, signer(6), PAYEE)
+    send(sender, signer(6), PAYEE)
+    with pytest.raises(TransactionRefusedError, match="went to another"):
+        send(sender, signer(6), PAYEE, value=3, nonce=count(node, signer(6)) - 1)
+
+
+def test_send_derives_the_tip_when_the_node_suggests_none(node, proxy, sender):
+    proxy.arm("eth_maxPriorityFeePerGas", "refuse", times=10)
+    proxy.arm("eth_feeHistory", "refuse", times=10)
+    receipt = send(sender, signer(0), PAYEE)
+    transaction = node.rpc("eth_getTransactionByHash", receipt.transaction_hash)
+    assert int(transaction["type"], 16) == 2
+    assert int(transaction["maxPriorityFeePerGas"], 16) >= 0
+
+
+def test_send_is_refused_when_the_node_cannot_estimate(proxy, sender):
+    who = CountingSigner(signer(0))
+    proxy.arm("eth_estimateGas", "refuse")
+    with pytest.raises(TransactionRefusedError, match="refused to estimate"):
+        send(sender, who, PAYEE)
+    assert who.signed == 0
+
+
 def test_broadcast_is_refused_when_the_nonce_went_to_another(node, sender):
     prepared = sender.prepare(signer(7), PAYEE, b"", reference="INV-2", value=1)
     send(sender, signer(7), PAYEE, value=2)
