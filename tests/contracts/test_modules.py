@@ -72,6 +72,13 @@ def test_admit_escrow_hands_the_holds_to_a_successor_when_sent(w):
     assert after["CNY.issuer.available"] - before["CNY.issuer.available"] == held
 
 
+def test_is_module_is_false_for_nobody_when_there_is_no_escrow(w):
+    w.cny.cutOffModule(w.escrow, by=w.operator)
+    assert w.cny.escrow() == ZERO
+    assert not w.cny.isModule(ZERO)
+    assert w.cny.heldFor(ZERO, w.issuer) == 0
+
+
 def test_cut_off_module_leaves_its_holds_when_sent(modules):
     w = modules
     before = w.books()

@@ -106,6 +106,12 @@ def test_set_cards_changes_each_entry_when_the_issuer_or_its_delegate_sends_it(w
     ]
 
 
+def test_set_cards_changes_nothing_when_there_are_none(w):
+    before = w.books()
+    assert w.escrow.setCards(w.issuer, [], by=w.issuer).events == []
+    assert w.changes(before) == {}
+
+
 def test_set_cards_keeps_issuers_apart_when_two_vouch_for_one_key(w):
     w.escrow.setCards(w.other_issuer, [(w.card, w.cny, 9, 9, 1)], by=w.other_issuer)
     assert w.escrow.cardOf(w.issuer, w.card, w.cny)[2] != 9
