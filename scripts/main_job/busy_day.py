@@ -27,13 +27,14 @@ def play(stage: Stage) -> None:
     rows = read_day()
     stickers = _print_stickers(stage)
     with stage.show.progress("Payments authorized and captured", 2 * len(rows)) as tally:
+        opened: list[Signed] = []
         first_hour = 0
         for window, end in enumerate(WINDOW_ENDS, start=1):
             _advance_to(stage, end)
             due = [row for row in rows if first_hour <= row.second < end * 3600]
             first_hour = end * 3600
-            _clear(stage, window, due, stickers, tally)
-    _bring_back(stage, rows)
+            opened += _clear(stage, window, due, stickers, tally)
+    _bring_back(stage, opened)
     settled = sum(payment.second is not None for payment in stage.record.settled())
     stage.show.line(f"{settled:,} of {len(rows):,} payments of the day settled")
 
@@ -77,7 +78,7 @@ def _clear(
     rows: list[DayRow],
     stickers: dict[tuple[int, str], qr.VerifiedCode],
     tally: Tally,
-) -> None:
+) -> list[Signed]:
     """One round: issuers authorize what their cards paid, then acquirers capture it."""
 
     def authorize(bank: Bank) -> list[Signed]:
@@ -121,6 +122,7 @@ def _clear(
     stage.for_each_bank(capture)
     total = len(opened)
     stage.step("Banks", f"authorize and capture {total} payments, round {window}")
+    return opened
 
 
 def _sign(
@@ -181,25 +183,19 @@ def _write_batches(stage: Stage, window: int, opened: list[Signed]) -> None:
     )
 
 
-def _bring_back(stage: Stage, rows: list[DayRow]) -> None:
+def _bring_back(stage: Stage, opened: list[Signed]) -> None:
     """A few customers return something: half of what they paid is refunded."""
-    wanted = {f"DAY-{row.number:04d}" for row in rows if row.number % REFUND_EVERY == 0}
-    returned = [
-        payment for payment in stage.record.payments.values() if payment.reference in wanted
-    ]
+    returned = [each for each in opened if each[0].number % REFUND_EVERY == 0]
 
     def refund(bank: Bank) -> None:
-        for payment in returned:
-            if payment.acquirer != bank.address:
+        for row, payment, record in returned:
+            if record.acquirer != bank.address:
                 continue
-            total = payment.captured_minor // 2
-            written = bank.client.payments.refund(
-                payment.payment_id,
-                Money(payment.currency, total),
-                reference=f"RET-{payment.reference[4:]}",
-            )
+            total = Money(row.currency, record.captured_minor // 2)
+            reference = f"RET-{row.number:04d}"
+            written = bank.client.payments.refund(payment, total, reference=reference)
             stage.record.wrote("refund", written)
-            payment.refunded_minor = total
+            record.refunded_minor = total.amount_minor
 
     stage.for_each_bank(refund)
     stage.step("Banks", f"refund half of {len(returned)} payments")

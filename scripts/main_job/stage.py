@@ -128,8 +128,11 @@ class Stage:
         actual = error.name if isinstance(error, ContractRevertedError) else error.code
         if actual != name:
             raise DemoError(f"{title} had to be refused with {name}, not {actual}: {error}")
+        message = error.message
+        if isinstance(error, ContractRevertedError):
+            message = f"{error.meaning} {error.what_now}"
         kind = type(error).__name__
-        self.record.refusals.append(Refusal(title, by, kind, actual, error.message, picture))
+        self.record.refusals.append(Refusal(title, by, kind, actual, message, picture))
         self.show.refused(title, actual)
 
     def advance(self, seconds: int, why: str) -> None:

@@ -720,6 +720,21 @@ def test_batch_is_refused_when_empty_or_too_large(tael: Lockstep) -> None:
     tael.refuse(*expected_, ISSUER, tael.escrow, "authorizeMany", third, [good], [])
 
 
+def test_batch_asks_nothing_of_the_token_when_every_payment_is_refused(tael: Lockstep) -> None:
+    """A token that is stopped, or has cut the escrow off, does not turn a report into a revert."""
+    terms = make_terms(tael, amount=0)
+    at = identity(tael, terms)
+    tael.ok(GUARDIAN, tael.cny, "pause")
+    tael.ok(GUARDIAN, tael.cny, "suspend", ISSUER, HASH)
+    tael.ok(GUARDIAN, tael.cny, "cutOffModule", tael.escrow.address)
+    done = tael.ok(ISSUER, tael.escrow, "authorizeMany", terms.parties, [item(tael, terms)], [])
+    skipped = Event(tael.escrow.address, "PaymentSkipped", (at, Refused("AmountZero", (at,))))
+    assert done == Done((0,), (skipped,))
+    done = tael.ok(ACQUIRER, tael.escrow, "captureMany", terms.parties, [(terms.packed, 1)])
+    skipped = Event(tael.escrow.address, "PaymentSkipped", (at, Refused("PaymentUnknown", (at,))))
+    assert done == Done((0,), (skipped,))
+
+
 def test_payment_may_be_between_a_bank_and_itself(tael: Lockstep) -> None:
     entries = [(CARDS[0].address, tael.cny.address, PAYMENT, DAY_LIMIT, int(Entry.ACTIVE))]
     tael.ok(ACQUIRER, tael.escrow, "setCards", ACQUIRER, entries)

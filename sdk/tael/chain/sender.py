@@ -134,6 +134,7 @@ class Sender:
         reference: str,
         value: int = 0,
         nonce: int | None = None,
+        gas: int | None = None,
         before_broadcast: Callable[[PreparedTransaction], None] | None = None,
     ) -> Receipt:
         """Estimate, sign, broadcast and wait until it is included.
@@ -145,6 +146,8 @@ class Sender:
             reference: The caller's reference for this write; errors carry it.
             value: Wei to send along.
             nonce: The exact nonce to use, to finish what was begun before; None is the next one.
+            gas: A limit that is known to suffice; None, or more than a block has, estimates. What would
+                be refused is then found out in a block instead of before.
             before_broadcast: Called with what was signed before anything leaves this process; what
                 it raises stops the send.
 
@@ -161,7 +164,9 @@ class Sender:
             OutcomeUnknownError: It was sent and its fate is open: look the hash up, do not resend.
         """
         with self._lock_of(signer.address):
-            prepared = self.prepare(signer, to, data, reference=reference, value=value, nonce=nonce)
+            prepared = self.prepare(
+                signer, to, data, reference=reference, value=value, nonce=nonce, gas=gas
+            )
             if before_broadcast is not None:
                 before_broadcast(prepared)
             return self._deliver(prepared, sent_before=False)
@@ -175,6 +180,7 @@ class Sender:
         reference: str,
         value: int = 0,
         nonce: int | None = None,
+        gas: int | None = None,
     ) -> PreparedTransaction:
         """Estimate and sign, without sending; `send` says the arguments and what is raised."""
         chain = self.chain
@@ -184,12 +190,12 @@ class Sender:
         call: dict[str, Any] = {"from": sender, "data": "0x" + data.hex(), "value": value}
         if to is not None:
             call["to"] = to_checksum_address(to)
-        gas = self._estimate(call)
+        limit = self._gas_limit(call, gas)
         fields = {
             **{key: call[key] for key in ("to", "data", "value") if key in call},
             "chainId": chain.chain_id,
             "nonce": self._next_nonce(sender) if nonce is None else nonce,
-            "gas": gas,
+            "gas": limit,
             **self._fees(),
         }
         raw = bytes(signer.sign_transaction(fields))
@@ -201,7 +207,7 @@ class Sender:
             to=call.get("to"),
             data=data,
             value=value,
-            gas=gas,
+            gas=limit,
             reference=reference,
         )
 
@@ -242,12 +248,15 @@ class Sender:
 
     # Before signing
 
-    def _estimate(self, call: dict[str, Any]) -> int:
+    def _gas_limit(self, call: dict[str, Any], known: int | None) -> int:
+        limit = self.chain.read(lambda: int(self.chain.w3.eth.get_block("latest")["gasLimit"]))
+        return self._estimate(call, limit) if known is None or known > limit else known
+
+    def _estimate(self, call: dict[str, Any], limit: int) -> int:
         transaction: Any = call
         estimate = self.chain.read(
             lambda: _refuse_for_good(lambda: int(self.chain.w3.eth.estimate_gas(transaction)))
         )
-        limit = self.chain.read(lambda: int(self.chain.w3.eth.get_block("latest")["gasLimit"]))
         if estimate > limit:
             raise TransactionRefusedError(
                 f"it would take {estimate} gas, and a block has {limit}: split it"

@@ -234,20 +234,34 @@ class Gateway:
 
     # Writing
 
-    def write(self, contract: Contract, name: str, *arguments: object, reference: str) -> Receipt:
+    def write(
+        self,
+        contract: Contract,
+        name: str,
+        *arguments: object,
+        reference: str,
+        gas: int | None = None,
+    ) -> Receipt:
         """Send a call and wait until it is in a block.
+
+        Args:
+            contract: Which contract.
+            name: The function's name.
+            arguments: Its arguments.
+            reference: The caller's reference for this write.
+            gas: A limit that is known to suffice; None estimates.
 
         Raises:
             ContractRevertedError: The contract refused.
             OutcomeUnknownError: Nobody knows whether it is in a block.
         """
         data = contract.function(name, len(arguments)).encode(*arguments)
-        return self.send(contract.address, data, reference=reference)
+        return self.send(contract.address, data, reference=reference, gas=gas)
 
-    def send(self, to: str, data: bytes, *, reference: str) -> Receipt:
+    def send(self, to: str, data: bytes, *, reference: str, gas: int | None = None) -> Receipt:
         """Send call data and wait until it is in a block."""
         check_reference(reference)
-        return self._sender.send(self.signer, to, data, reference=reference)
+        return self._sender.send(self.signer, to, data, reference=reference, gas=gas)
 
     def written(self, receipt: Receipt, reference: str, subject: bytes | None = None) -> Written:
         """What a receipt says."""
