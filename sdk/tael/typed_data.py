@@ -14,9 +14,7 @@ from eth_utils import keccak
 ESCROW_NAME = "Tael Payment Escrow"
 VERSION = "1"
 
-DOMAIN_TYPE = (
-    "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-)
+DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 TERMS_TYPE = (
     "Terms(address issuer,address acquirer,address token,bytes32 merchant,address card,"
     "uint64 amount,uint40 authorizeBefore,uint40 captureBefore,uint40 refundBefore,"
@@ -37,9 +35,7 @@ RECEIVE_TYPE = (
     "uint256 validBefore,bytes32 nonce)"
 )
 CANCEL_TYPE = "CancelAuthorization(address authorizer,bytes32 nonce)"
-PERMIT_TYPE = (
-    "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
-)
+PERMIT_TYPE = "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
 
 
 @dataclass(frozen=True, slots=True)

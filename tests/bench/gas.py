@@ -129,7 +129,9 @@ class Bench:
         self.cards = [_key(f"card {number}") for number in range(BATCH + 1)]
         # Apart, so that our own come from the cache that the artifacts' check shares.
         ours = compile_contracts(mocks=False)["contracts"]
-        peers = compile_contracts(only=["Peers.sol"], extra_sources={"Peers.sol": PEERS})["contracts"]
+        peers = compile_contracts(only=["Peers.sol"], extra_sources={"Peers.sol": PEERS})[
+            "contracts"
+        ]
         self.compiled = {**peers, **ours}
         self.latest: dict[str, dict[str, Any]] = {}
         """The receipt of the last call of each function."""
@@ -141,7 +143,11 @@ class Bench:
 
     def deploy_code(self, abi: list[dict[str, Any]], bytecode: str, *arguments: Any) -> Contract:
         types = next(
-            ([_type(entry) for entry in item["inputs"]] for item in abi if item["type"] == "constructor"),
+            (
+                [_type(entry) for entry in item["inputs"]]
+                for item in abi
+                if item["type"] == "constructor"
+            ),
             [],
         )
         data = bytes.fromhex(bytecode.removeprefix("0x")) + encode(types, arguments)
@@ -375,7 +381,9 @@ def transfer_authorized(
         digest = transfer_digest(domain, *arguments)
     else:
         separator = token.read("DOMAIN_SEPARATOR")
-        words = encode(["address", "address", "uint256", "uint256", "uint256", "bytes32"], arguments)
+        words = encode(
+            ["address", "address", "uint256", "uint256", "uint256", "bytes32"], arguments
+        )
         typehash = token.read("TRANSFER_WITH_AUTHORIZATION_TYPEHASH")
         digest = keccak(b"\x19\x01" + separator + keccak(typehash + words))
     signed = holder.unsafe_sign_hash(digest)
@@ -418,7 +426,9 @@ def fixed_node(kind: str) -> Iterator[Node]:
         yield node
 
 
-def measure(kind: str = "anvil", report: Callable[[str], None] = lambda step: None) -> dict[str, Any]:
+def measure(
+    kind: str = "anvil", report: Callable[[str], None] = lambda step: None
+) -> dict[str, Any]:
     """Everything, on a fresh node.
 
     Args:
@@ -495,7 +505,9 @@ def main() -> int:
     for column in ("verb", "gas", "at most", "via delegate", "peers"):
         table.add_column(column, justify="left" if column in ("verb", "peers") else "right")
     for verb, gas in result["verbs"].items():
-        peers = ", ".join(f"{name} {cost:,}" for name, cost in result["peers"].get(verb, {}).items())
+        peers = ", ".join(
+            f"{name} {cost:,}" for name, cost in result["peers"].get(verb, {}).items()
+        )
         added = result["delegate_adds"].get(verb)
         table.add_row(
             verb, f"{gas:,}", f"{LIMITS[verb]:,}", "" if added is None else f"+{added:,}", peers

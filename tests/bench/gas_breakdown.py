@@ -11,8 +11,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tael.testing.nodes import Node, start_node  # noqa: E402
-from tests.bench.gas import BATCH, LIMITS, START, Bench, Scheme, measure_verbs  # noqa: E402
+from tael.testing.nodes import Node, start_node
+from tests.bench.gas import BATCH, LIMITS, START, Bench, Scheme, measure_verbs
 
 INTRINSIC = 21_000
 COLUMNS = ("start", "calldata", "storage", "events", "calls and signatures", "computing")

@@ -39,6 +39,7 @@ __all__ = [
     "sign",
 ]
 
+
 class _Signed(Protocol):
     @property
     def signature(self) -> bytes: ...

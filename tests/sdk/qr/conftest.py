@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.sdk.qr.qr_cases import Merchant, make_merchant
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eth_account import Account
+
 from tael import qr
 
 if TYPE_CHECKING:

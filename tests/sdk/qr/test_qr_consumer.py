@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.sdk.qr.qr_cases import VECTORS
+
 from tael import errors, qr
 from tael.qr import ber
 from tael.qr.findings import Findings
+from tests.sdk.qr.qr_cases import VECTORS
 
 PAYLOADS = {vector["id"]: vector["payload"] for vector in VECTORS}
 FORMAT = "8505" + b"CPV01".hex()

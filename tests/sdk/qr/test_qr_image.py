@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import segno
 from PIL import Image
-from tests.sdk.qr.qr_cases import Merchant, payload
+
 from tael import errors, qr
 from tael.qr import image as qr_image
+from tests.sdk.qr.qr_cases import Merchant, payload
 
 if TYPE_CHECKING:
     from pathlib import Path

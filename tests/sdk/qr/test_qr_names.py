@@ -12,6 +12,7 @@ from confusable_homoglyphs import confusables
 from eth_utils import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tael import errors, qr
 
 MERCHANT_ID = bytes(range(32))

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.sdk.qr.qr_cases import body, payload, seal
+
 from tael import errors, qr
+from tests.sdk.qr.qr_cases import body, payload, seal
 
 BOTH, STRICT, NEITHER = "refused by both", "refused when strict", "accepted by both"
 

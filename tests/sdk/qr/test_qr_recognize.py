@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.sdk.qr.qr_cases import VECTORS, Merchant, payload
+
 from tael import errors, qr
+from tests.sdk.qr.qr_cases import VECTORS, Merchant, payload
 
 LINK = "https://qr.95516.com/00010000/01012345678901234567890123456789"
 

@@ -16,6 +16,9 @@ from eth_account.messages import encode_typed_data
 from eth_utils import keccak, to_checksum_address
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tael import errors, qr
+from tael.qr.tael_templates import GUID
 from tests.sdk.qr.qr_cases import (
     CHAIN_ID,
     CNY_TOKEN,
@@ -30,8 +33,6 @@ from tests.sdk.qr.qr_cases import (
     make_merchant,
     rewrite,
 )
-from tael import errors, qr
-from tael.qr.tael_templates import GUID
 
 
 def change_template(code: qr.MerchantCode, object_id: str, value: str | None) -> str:

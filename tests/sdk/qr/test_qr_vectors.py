@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.sdk.qr.qr_cases import VECTORS
+
 from tael import qr
+from tests.sdk.qr.qr_cases import VECTORS
 
 ACCEPTED = {  # kind: (lenient, strict)
     "valid": (True, True),

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.sdk.qr.qr_cases import Merchant, payload
+
 from tael import errors, qr
 from tael.qr.amounts import MAX_AMOUNT_CHARACTERS
+from tests.sdk.qr.qr_cases import Merchant, payload
 
 ANS = st.characters(min_codepoint=0x20, max_codepoint=0x7E)
 LETTERS = st.sampled_from("最佳运输北京ร้านกាហ្វេ咖啡Café Moon🙂")
