@@ -78,7 +78,7 @@ class Terms:
 
     @property
     def packed(self) -> tuple[bytes, bytes, bytes, bytes]:
-        """The contract's `PackedTerms`: merchant, referenceHash, cardAndAmount, uetrAndDeadlines."""
+        """The four words of the contract's `PackedTerms`."""
         card_and_amount = (
             bytes.fromhex(self.card[2:])
             + self.amount_minor.to_bytes(8, "big")

@@ -146,8 +146,8 @@ class Sender:
             reference: The caller's reference for this write; errors carry it.
             value: Wei to send along.
             nonce: The exact nonce to use, to finish what was begun before; None is the next one.
-            gas: A limit that is known to suffice; None, or more than a block has, estimates. What would
-                be refused is then found out in a block instead of before.
+            gas: A limit that is known to suffice; None, or more than a block has, estimates. With
+                one, a refusal is found out in a block instead of before.
             before_broadcast: Called with what was signed before anything leaves this process; what
                 it raises stops the send.
 
