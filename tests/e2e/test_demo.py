@@ -1,0 +1,71 @@
+"""The main job, run as a user runs it: it ends well, leaves what it says, and Ctrl-C ends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tael import qr
+
+ROOT = Path(__file__).resolve().parents[2]
+LAST_LINE = re.compile(r"^([\d,]+) payments settled, every book balances \(\d+ s\)$")
+
+
+def start(output: Path, node: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "scripts/demo.py", "--node", node, "--output", str(output)],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("node", ["anvil", "ganache"])
+def test_demo_settles_and_balances(tmp_path: Path, node: str) -> None:
+    process = start(tmp_path / "demo", node)
+    printed = process.communicate(timeout=600)[0]
+    assert process.returncode == 0, printed[-4_000:]
+    found = LAST_LINE.match(printed.strip().splitlines()[-1])
+    assert found is not None, printed[-500:]
+    assert int(found[1].replace(",", "")) >= 2_000
+
+    report = (tmp_path / "demo" / "report.html").read_text(encoding="utf-8")
+    assert "data:image/png;base64," in report or "<svg" in report
+    assert not re.search(r"(?:src|href)=[\"']?https?:", report)
+    statements = sorted((tmp_path / "demo" / "statements").glob("*.json"))
+    assert len(statements) == 4
+    for path in statements:
+        assert json.loads(path.read_text(encoding="utf-8"))
+        assert path.with_suffix(".csv").stat().st_size > 0
+        assert path.with_suffix(".html").stat().st_size > 0
+    images = list((tmp_path / "demo" / "qr").rglob("*.png"))
+    assert images
+    for image in images[:5]:
+        assert qr.read_image(image)
+
+
+def test_demo_ends_its_node_when_interrupted(tmp_path: Path) -> None:
+    process = start(tmp_path / "demo", "anvil")
+    time.sleep(6)
+    os.kill(process.pid, signal.SIGINT)
+    printed = process.communicate(timeout=60)[0]
+    assert process.returncode == 130, printed[-2_000:]
+    assert "Traceback" not in printed
+    # The node lives in the demo's session, or has ended with it.
+    listed = subprocess.run(
+        ["ps", "-eo", "sess=,args="], capture_output=True, text=True, check=True
+    ).stdout
+    left = [line for line in listed.splitlines() if line.split(None, 1)[0] == str(process.pid)]
+    assert left == []
