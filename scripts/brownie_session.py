@@ -142,6 +142,9 @@ def main() -> None:
     """
     from dotenv import load_dotenv
 
+    # Brownie imports a script by its whole path from `/`, as `home.me.tael.scripts.deploy`. Python
+    # put this folder on the path, where check.py or test.py would hide a folder /check or /test.
+    sys.path[0] = str(ROOT)
     load_dotenv(ROOT / ".env")
     os.chdir(ROOT)
     import_brownie()
