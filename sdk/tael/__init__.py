@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from tael.audit import Difference, compare
     from tael.chain import Chain, Sender
     from tael.client import Client
-    from tael.errors import TaelError
+    from tael.errors import IdempotencyConflictError, TaelError
     from tael.history import History
-    from tael.identifiers import Identifiers, ReferenceConflictError
+    from tael.identifiers import Identifiers
     from tael.keeper import Keeper
     from tael.ledger import Ledger
     from tael.manifest import Manifest
@@ -84,7 +84,7 @@ __all__ = [
     "Keeper",
     # errors
     "TaelError",
-    "ReferenceConflictError",
+    "IdempotencyConflictError",
     # modules
     "errors",
     "events",
@@ -97,9 +97,9 @@ _SOURCES = {
     "audit": ("Difference", "compare"),
     "chain": ("Chain", "Sender"),
     "client": ("Client",),
-    "errors": ("TaelError",),
+    "errors": ("IdempotencyConflictError", "TaelError"),
     "history": ("History",),
-    "identifiers": ("Identifiers", "ReferenceConflictError"),
+    "identifiers": ("Identifiers",),
     "keeper": ("Keeper",),
     "ledger": ("Ledger",),
     "manifest": ("Manifest",),

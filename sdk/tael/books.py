@@ -5,20 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tael.errors import TaelError
 from tael.models import AccountStatus, EntryStatus
 
 if TYPE_CHECKING:
     from tael import events as ev
     from tael.terms import Terms
 
-__all__ = ["LedgerCard", "LedgerError", "LedgerPayment", "LedgerToken"]
-
-
-class LedgerError(TaelError):
-    """The events contradict each other: some are missing, doubled, or of other contracts."""
-
-    code = "ledger_contradiction"
+__all__ = ["LedgerCard", "LedgerPayment", "LedgerToken"]
 
 
 @dataclass(slots=True)

@@ -101,6 +101,42 @@ class NodeUnavailableError(TaelError):
     code = "node_unavailable"
 
 
+class TooMuchError(NodeUnavailableError):
+    """The node will not answer so much at once: ask for less."""
+
+    code = "node_answer_too_large"
+
+
+class DisagreementError(NodeUnavailableError):
+    """The nodes contradict each other, so nothing they say counts: find out which one is wrong."""
+
+    code = "nodes_disagree"
+
+
+class StoreError(TaelError):
+    """The database took nothing, so nothing was sent: free space, a lock or the way, and repeat."""
+
+    code = "store_unavailable"
+
+
+class StoreVersionError(ConfigurationError):
+    """The database's tables are of a newer version of this package: use that version."""
+
+    code = "store_version"
+
+
+class IdempotencyConflictError(TaelError):
+    """The reference stands for another order already: nothing was sent; use a new reference."""
+
+    code = "idempotency_conflict"
+
+
+class LedgerError(TaelError):
+    """The events contradict each other: some are missing, doubled, or of other contracts."""
+
+    code = "ledger_contradiction"
+
+
 class TransactionRefusedError(TaelError):
     """The node refused a transaction for good: it is on no chain. Mend the cause and call again.
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tael.errors import TooMuchError
 from tael.events import Event, PaymentOpened, PaymentReclaimed, PaymentVoided, decode_all
-from tael.rpc import TooMuchError, request, request_many
+from tael.rpc import request, request_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, NoReturn
 from eth_utils.crypto import keccak
 
 from tael.chain.addresses import require_address
-from tael.errors import InvalidInputError, TaelError
+from tael.errors import InvalidInputError
 from tael.secrets import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Identifiers", "ReferenceConflictError", "check_reference", "merchant_id", "uetr_text"]
+__all__ = ["Identifiers", "check_reference", "merchant_id", "uetr_text"]
 
 MIN_SECRET_BYTES = 32
 
@@ -34,12 +34,6 @@ MIN_SECRET_BYTES = 32
 _REFERENCE = re.compile(
     r"[0-9A-Za-z?:().,'+/-](?:[0-9A-Za-z ?:().,'+/-]{0,33}[0-9A-Za-z?:().,'+/-])?"
 )
-
-
-class ReferenceConflictError(TaelError):
-    """The reference stands for another order already: nothing was sent; use a new reference."""
-
-    code = "reference_conflict"
 
 
 def check_reference(reference: str) -> str:

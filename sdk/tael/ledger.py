@@ -15,7 +15,8 @@ from functools import singledispatchmethod
 from typing import TYPE_CHECKING, TypeVar
 
 from tael import events as ev
-from tael.books import LedgerCard, LedgerError, LedgerPayment, LedgerToken
+from tael.books import LedgerCard, LedgerPayment, LedgerToken
+from tael.errors import LedgerError
 from tael.models import AccountStatus, EntryStatus
 
 if TYPE_CHECKING:

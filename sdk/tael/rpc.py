@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from web3.exceptions import BadResponseFormat, Web3RPCError
 from web3.types import RPCEndpoint
 
-from tael.errors import NodeUnavailableError
+from tael.errors import NodeUnavailableError, TooMuchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tael.chain import Chain
 
-__all__ = ["TooMuchError", "request", "request_many"]
+__all__ = ["request", "request_many"]
 
 # Every node words its limit on logs differently; a narrower question helps against all of these.
 _TOO_MUCH_WORDS = (
@@ -35,12 +35,6 @@ _TOO_MUCH_WORDS = (
     "too large",
     "too many",
 )
-
-
-class TooMuchError(NodeUnavailableError):
-    """The node will not answer so much at once: ask for less."""
-
-    code = "node_answer_too_large"
 
 
 def request(chain: Chain, method: str, *params: object) -> Any:

@@ -164,7 +164,7 @@ def test_issue_is_refused_when_the_reference_means_something_else(acting, world)
     error = acting("operator").json("issue", who, "2.00", "CNY", "--reference", "ISS-1", code=1)[
         "error"
     ]
-    assert error["code"] == "reference_conflict"
+    assert error["code"] == "idempotency_conflict"
     assert world.client("issuer").balances.of("CNY").total == cny("1000001.00")
 
 
@@ -383,7 +383,7 @@ def test_pay_takes_a_static_code_up_again_when_repeated(paying, world):
     assert (again["payment_id"], again["repeated"]) == (first["payment_id"], True)
     assert world.balances()["issuer", "CNY"] == (OPENING_MINOR - 1_200, 1_200)
     other = ("pay", text, "--reference", "P", "--amount", "13.00", "--yes")
-    assert paying.json(*other, code=1)["error"]["code"] == "reference_conflict"
+    assert paying.json(*other, code=1)["error"]["code"] == "idempotency_conflict"
 
 
 def test_pay_waits_when_an_earlier_payment_is_in_no_block(paying, not_mining):

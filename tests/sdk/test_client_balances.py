@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from tael import Client, Money, ReferenceConflictError
+from tael import Client, IdempotencyConflictError, Money
 from tael.errors import (
     AddressError,
     AlreadyDoneError,
@@ -198,7 +198,7 @@ def test_transfer_conflicts_when_the_reference_has_another_body(
         (world.address("acquirer"), cny("1.01")),
         (world.address("other_acquirer"), cny("1.00")),
     ):
-        with pytest.raises(ReferenceConflictError):
+        with pytest.raises(IdempotencyConflictError):
             issuer.balances.transfer(payee, amount, reference="T-1")
     assert world.balances() == before
 
@@ -222,7 +222,7 @@ def test_cancel_transfer_makes_it_impossible_when_it_has_not_happened(
     cancelled = issuer.balances.cancel_transfer("CNY", reference="T-1")
     assert issuer.balances.cancel_transfer("CNY", reference="T-1").repeated
     before = world.balances()
-    with pytest.raises(ReferenceConflictError, match="cancelled"):
+    with pytest.raises(IdempotencyConflictError, match="cancelled"):
         issuer.balances.transfer(world.address("acquirer"), cny("1.00"), reference="T-1")
     assert world.balances() == before
     events = [e for e in issuer.history().events() if isinstance(e, AuthorizationCanceled)]
@@ -253,7 +253,7 @@ def test_issue_and_redeem_count_once_when_repeated(any_world: World) -> None:
         ),
         lambda: bank.balances.redeem(cny("4.01"), reference="I-1"),
     ):
-        with pytest.raises(ReferenceConflictError):
+        with pytest.raises(IdempotencyConflictError):
             write()
     first = operator.chain.block_number() - 1
     events = list(operator.history().events(first=first, with_times=False))

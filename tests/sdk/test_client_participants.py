@@ -7,8 +7,8 @@ import pytest
 from tael import (
     AccountStatus,
     Client,
+    IdempotencyConflictError,
     Money,
-    ReferenceConflictError,
     ScheduledOperation,
     Written,
 )
@@ -197,7 +197,7 @@ def test_force_transfer_moves_money_once_when_repeated(world: World, operator: C
     for _ in range(2):
         assert done(force(cny("7.00"))).transaction_hash == finished.transaction_hash
         world.node.advance_time(DELAY_SECONDS)
-    with pytest.raises(ReferenceConflictError):
+    with pytest.raises(IdempotencyConflictError):
         force(cny("8.00"))
     waiting(force(cny("7.00"), "F-2"))
     events = [e for e in operator.history().events() if isinstance(e, TransferForced)]

@@ -8,7 +8,7 @@ import pytest
 
 from tael import Client, Difference, Ledger, compare
 from tael import events as ev
-from tael.ledger import LedgerError
+from tael.errors import LedgerError
 from tests.sdk.activity import have_a_busy_day, live_through_everything
 from tests.sdk.world import World, cny
 

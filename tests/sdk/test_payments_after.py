@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tael import Client, Money, ReferenceConflictError, Verb
+from tael import Client, IdempotencyConflictError, Money, Verb
 from tael.chain import Sender
 from tael.errors import (
     AlreadyDoneError,
@@ -282,5 +282,5 @@ def test_find_forgets_a_payment_when_the_chain_goes_back(world: World, issuer: C
     found = issuer.payments.find("P-1")
     assert found is not None
     assert found.amount == Money("CNY", 7)
-    with pytest.raises(ReferenceConflictError):
+    with pytest.raises(IdempotencyConflictError):
         world.authorize("P-1", Money("CNY", 8))

@@ -10,8 +10,8 @@ from tael import (
     BatchOutcome,
     CardEntry,
     Client,
+    IdempotencyConflictError,
     Money,
-    ReferenceConflictError,
     SignedPayment,
 )
 from tael.errors import (
@@ -199,7 +199,7 @@ def test_authorize_many_leaves_out_a_payment_when_its_reference_has_other_terms(
     outcomes = issuer.payments.authorize_many(
         [anew, world.sign("P-2", cny("2.00"))], reference="B-1"
     )
-    assert isinstance(outcomes[0].refusal, ReferenceConflictError)
+    assert isinstance(outcomes[0].refusal, IdempotencyConflictError)
     assert (outcomes[0].accepted, outcomes[1].accepted) == (False, True)
     assert issuer.balances.held("CNY") == cny("3.00")
     with pytest.raises(InvalidInputError, match="same reference"):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tael import Client, EntryStatus, ReferenceConflictError, SignedPayment, Verb
+from tael import Client, EntryStatus, IdempotencyConflictError, SignedPayment, Verb
 from tael.chain import Sender
 from tael.errors import (
     ConfigurationError,
@@ -67,11 +67,11 @@ def test_authorize_conflicts_when_the_reference_has_other_terms(
     world.node.advance_time(60)
     for amount, card in ((cny("10.00"), "cardholder"), (cny("11.00"), "other_cardholder")):
         payment = world.sign("P-1", amount, card=card)
-        with pytest.raises(ReferenceConflictError):
+        with pytest.raises(IdempotencyConflictError):
             issuer.payments.authorize(payment, reference="P-1")
         # Another process, which has seen nothing yet, finds out from the chain too.
         fresh = Client(world.chain, world.manifest, world.signers["issuer"], sender=world.sender)
-        with pytest.raises(ReferenceConflictError):
+        with pytest.raises(IdempotencyConflictError):
             fresh.payments.charge(payment, reference="P-1")
     world.authorize("P-1", cny("10.00"), issuer="other_issuer")
     assert len(openings(world)) == 2
@@ -161,7 +161,7 @@ def test_charge_pays_at_once_when_it_is_below_the_limit(any_world: World) -> Non
     expected["acquirer", "CNY"] = (OPENING_MINOR + 8001 - scheme - interchange, 0)
     expected["operator", "CNY"] = (scheme, 0)
     assert any_world.balances() == expected
-    with pytest.raises(ReferenceConflictError, match="other verb"):
+    with pytest.raises(IdempotencyConflictError, match="other verb"):
         issuer.payments.authorize(payment, reference="P-1")
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tael import Chain
-from tael.errors import ContractRevertedError, NodeUnavailableError
-from tael.rpc import TooMuchError, request, request_many
+from tael.errors import ContractRevertedError, NodeUnavailableError, TooMuchError
+from tael.rpc import request, request_many
 from tael.services.signatures import compact, is_signed_by
 from tests.sdk.world import World, cny
 

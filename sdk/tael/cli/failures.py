@@ -170,7 +170,7 @@ _REACTIONS: tuple[tuple[type[TaelError], ExitCode, str], ...] = (
 _BY_CODE: Mapping[str, tuple[ExitCode, str]] = {
     "node_start": (ExitCode.NODE_UNAVAILABLE, "`tael doctor` shows which node programs are there."),
     "node_error": (ExitCode.NODE_UNAVAILABLE, "Check the node, then run the same command again."),
-    "reference_conflict": (
+    "idempotency_conflict": (
         ExitCode.REFUSED,
         "Nothing was sent. Use a new reference for a new order.",
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tael.errors import ConfigurationError
+from tael.errors import ConfigurationError, IdempotencyConflictError
 from tael.events import (
     AuthorizationCanceled,
     AuthorizationUsed,
@@ -13,7 +13,6 @@ from tael.events import (
     Transfer,
     decode_all,
 )
-from tael.identifiers import ReferenceConflictError
 from tael.models import Balance, Reserve, Written
 from tael.rpc import request
 from tael.services.gateway import require_money
@@ -99,7 +98,7 @@ class Balances:
             The write; `subject` is the bank reference.
 
         Raises:
-            ReferenceConflictError: The reference was used for another participant or amount.
+            IdempotencyConflictError: The reference was used for another participant or amount.
             LimitExceededError: More than the reserve.
             WrongStateError, WrongTimeError: Paused, not active, or the attestation is stale.
 
@@ -142,7 +141,7 @@ class Balances:
             The write; `subject` is the bank reference.
 
         Raises:
-            ReferenceConflictError: The reference was used for another amount.
+            IdempotencyConflictError: The reference was used for another amount.
             InsufficientFundsError: More than is available.
 
         Source: `SettlementToken.redeem`.
@@ -193,7 +192,7 @@ class Balances:
             The write; `subject` is the nonce.
 
         Raises:
-            ReferenceConflictError: The reference was used for another payee or amount, or was
+            IdempotencyConflictError: The reference was used for another payee or amount, or was
                 cancelled.
             InsufficientFundsError: More than is available.
 
@@ -283,7 +282,7 @@ class Balances:
         used = gateway.find_last(contract, AuthorizationUsed, gateway.participant, nonce)
         if used is None:
             if gateway.find_last(contract, AuthorizationCanceled, gateway.participant, nonce):
-                raise ReferenceConflictError(
+                raise IdempotencyConflictError(
                     f"The transfer {reference!r} was cancelled and can never happen; use a new "
                     "reference."
                 )
@@ -298,7 +297,7 @@ class Balances:
 
 def _require_same(first: tuple[object, ...], now: tuple[object, ...], reference: str) -> None:
     if first != now:
-        raise ReferenceConflictError(
+        raise IdempotencyConflictError(
             f"The reference {reference!r} was used before with another body: {first} instead of "
             f"{now}. Nothing was sent; use a new reference for a new order."
         )

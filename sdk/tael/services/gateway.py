@@ -305,7 +305,7 @@ class Gateway:
             arguments: Its arguments.
             reference: The caller's reference.
             subject: The key of what is written.
-            find_first: Looks for the event of the same write; it raises `ReferenceConflictError`
+            find_first: Looks for the event of the same write; it raises `IdempotencyConflictError`
                 if it finds one with another body.
         """
         try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tael.errors import IdempotencyConflictError
 from tael.events import PaymentAuthorized, PaymentCharged, PaymentOpened, topic_of
-from tael.identifiers import ReferenceConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,9 +95,9 @@ class Openings:
         return bool(self._gateway.read(self._gateway.escrow, "paymentOf", payment_id)[0])
 
 
-def conflict(payment_id: bytes, other: bytes) -> ReferenceConflictError:
+def conflict(payment_id: bytes, other: bytes) -> IdempotencyConflictError:
     """The refusal of a payment whose reference stands for another one already."""
-    return ReferenceConflictError(
+    return IdempotencyConflictError(
         f"The reference of payment 0x{payment_id.hex()} already stands for payment "
         f"0x{other.hex()}. Nothing was sent; look at that payment, or use a new reference."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tael.errors import ContractRevertedError, InvalidInputError
+from tael.errors import ContractRevertedError, IdempotencyConflictError, InvalidInputError
 from tael.events import (
     AccountAdmitted,
     AccountClosed,
@@ -15,7 +15,6 @@ from tael.events import (
     TransferForced,
     Unpaused,
 )
-from tael.identifiers import ReferenceConflictError
 from tael.models import AccountStatus, ParticipantStatus, ScheduledOperation, Written
 from tael.services.gateway import require_money
 
@@ -189,7 +188,7 @@ class Participants:
             reference: The operator's reference.
 
         Raises:
-            ReferenceConflictError: The reference moved another amount already.
+            IdempotencyConflictError: The reference moved another amount already.
 
         Source: `SettlementToken.forceTransfer`.
         """
@@ -205,7 +204,7 @@ class Participants:
             for event in events:
                 if isinstance(event, TransferForced) and event.reason_hash == reason:
                     if (event.sender, event.recipient, event.amount_minor) != call[:3]:
-                        raise ReferenceConflictError(
+                        raise IdempotencyConflictError(
                             f"The reference {reference!r} moved {event.amount_minor} minor units "
                             f"from {event.sender} to {event.recipient} already."
                         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tael.errors import (
+    IdempotencyConflictError,
     InvalidInputError,
 )
 from tael.events import (
@@ -17,7 +18,6 @@ from tael.events import (
     PaymentVoided,
     topic_of,
 )
-from tael.identifiers import ReferenceConflictError
 from tael.models import (
     BatchOutcome,
     Consent,
@@ -79,7 +79,7 @@ class Payments(Preparation, Standing):
             The write; `subject` is the payment id. The same payment again gives the first result.
 
         Raises:
-            ReferenceConflictError: The reference stands for another payment, or this one was
+            IdempotencyConflictError: The reference stands for another payment, or this one was
                 opened by `charge`.
             TermsRefusedError, LimitExceededError, WrongStateError, WrongTimeError,
             InsufficientFundsError, NotPermittedError: The contract refuses, by name.
@@ -290,7 +290,7 @@ class Payments(Preparation, Standing):
     def _find_opening(self, kind: type[Event], payment_id: bytes) -> PaymentOpened | None:
         first = self._openings.find(payment_id)
         if first is not None and not isinstance(first, kind):
-            raise ReferenceConflictError(
+            raise IdempotencyConflictError(
                 f"Payment 0x{payment_id.hex()} was opened by the other verb "
                 f"({type(first).__name__}); nothing was sent."
             )
