@@ -211,7 +211,7 @@ def _reserve(stage: Stage) -> None:
     stage.refuse(
         "An issue under a reference that stands for another amount",
         SDK,
-        "reference_conflict",
+        "idempotency_conflict",
         lambda: operator.balances.issue(
             bank.address,
             money(ISSUED, "CNY") + Money("CNY", 1),
