@@ -98,6 +98,7 @@ abstract contract AccountBook is ISettlementToken, AccessManaged {
     function admitEscrow(address newEscrow) external restricted {
         if (newEscrow == address(0)) revert InvalidAccount(newEscrow);
         if (isModule(newEscrow)) revert ModuleAlreadyAdmitted(newEscrow);
+        if (escrow != address(0)) emit ModuleCutOff(escrow);
         escrow = newEscrow;
         emit EscrowAdmitted(newEscrow);
     }

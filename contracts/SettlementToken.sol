@@ -202,6 +202,7 @@ contract SettlementToken is AccountBook, TypedData, Nonces {
 
     /// @inheritdoc ISettlementToken
     function issue(address participant, uint256 amount, bytes32 bankReference) external restricted whenNotPaused {
+        if (amount == 0) revert AmountZero(bankReference);
         if (amount > AccountLib.MAX_SUPPLY) revert AmountTooLarge(amount, AccountLib.MAX_SUPPLY);
         if (isIssued[bankReference]) revert BankReferenceUsed(bankReference);
         uint256 validBefore = _attestation.validBefore;
@@ -221,6 +222,7 @@ contract SettlementToken is AccountBook, TypedData, Nonces {
 
     /// @inheritdoc ISettlementToken
     function redeem(uint256 amount, bytes32 bankReference) external whenNotPaused {
+        if (amount == 0) revert AmountZero(bankReference);
         if (isRedeemed[msg.sender][bankReference]) revert BankReferenceUsed(bankReference);
         isRedeemed[msg.sender][bankReference] = true;
         _spend(msg.sender, amount);

@@ -75,6 +75,8 @@ interface ISettlementToken is IERC20Metadata, IERC20Permit, IERC3009 {
     error ReserveStale(uint256 timestamp, uint256 validBefore);
     error AttestationPeriodInvalid(uint256 timestamp, uint256 validBefore);
     error BankReferenceUsed(bytes32 bankReference);
+    /// @notice Nothing to issue or redeem; `id` is the bank reference, which stays unused.
+    error AmountZero(bytes32 id);
     error AmountTooLarge(uint256 amount, uint256 limit);
     error TokenPaused();
     error TokenNotPaused();
@@ -116,12 +118,13 @@ interface ISettlementToken is IERC20Metadata, IERC20Permit, IERC3009 {
 
     /// @notice Issues against the attested reserve. Restricted to the operator's issuance desk.
     /// @param bankReference Unique over all issues; the same one twice is refused.
-    /// @dev Errors: TokenPaused, AmountTooLarge, BankReferenceUsed, ReserveStale, ReserveExceeded, AccountNotActive.
+    /// @dev Errors: TokenPaused, AmountZero, AmountTooLarge, BankReferenceUsed, ReserveStale, ReserveExceeded,
+    ///      AccountNotActive.
     function issue(address participant, uint256 amount, bytes32 bankReference) external;
 
     /// @notice Gives back tokens of the caller for reserve money.
     /// @param bankReference Unique over the caller's redemptions.
-    /// @dev Errors: TokenPaused, BankReferenceUsed, AccountNotActive, InsufficientAvailable.
+    /// @dev Errors: TokenPaused, AmountZero, BankReferenceUsed, AccountNotActive, InsufficientAvailable.
     function redeem(uint256 amount, bytes32 bankReference) external;
 
     // Stopping
@@ -137,7 +140,8 @@ interface ISettlementToken is IERC20Metadata, IERC20Permit, IERC3009 {
     // for a signature. Each of the six functions below is for admitted modules only (ModuleNotAdmitted).
 
     /// @notice Admits the module whose holds live in the account word: a new escrow, or one cut off before. The holds
-    ///         of its predecessor become its own. Restricted, delayed.
+    ///         of its predecessor become its own; one still in office is cut off with it (`ModuleCutOff`, then
+    ///         `EscrowAdmitted`). Restricted, delayed.
     /// @dev Warning: admit a successor only when it honours the predecessor's payments, or none is open.
     function admitEscrow(address escrow) external;
 

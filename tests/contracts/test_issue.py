@@ -32,6 +32,17 @@ def test_issue_is_refused_when_the_bank_reference_was_used_for_anyone(w):
     w.hkd.issue(w.issuer, 1, REFERENCE, by=w.operator)
 
 
+def test_issue_is_refused_when_it_is_of_nothing(w):
+    found = w.cny.issue.refusal(w.issuer, 0, REFERENCE, by=w.operator)
+    assert found == refused("AmountZero", REFERENCE)
+    # The reference is still there for the issue that was meant.
+    assert not w.cny.isIssued(REFERENCE)
+    w.cny.issue(w.issuer, 1, REFERENCE, by=w.operator)
+    # A reference that was used is refused for its amount first.
+    found = w.cny.issue.refusal(w.issuer, 0, REFERENCE, by=w.operator)
+    assert found == refused("AmountZero", REFERENCE)
+
+
 @pytest.mark.threat("C45")
 @pytest.mark.threat("C48")
 @pytest.mark.parametrize("late", [0, 1])
@@ -45,7 +56,7 @@ def test_issue_is_refused_when_the_attestation_is_stale(w, late):
 def test_issue_is_refused_when_nothing_was_ever_attested(w):
     token = w.new_token("JPY", 392, 0)
     token.admit(w.issuer, by=w.operator)
-    found = token.issue.refusal(w.issuer, 0, REFERENCE, by=w.operator)
+    found = token.issue.refusal(w.issuer, 1, REFERENCE, by=w.operator)
     assert found == refused("ReserveStale", w.now, 0)
 
 
@@ -62,8 +73,8 @@ def test_issue_is_refused_when_the_supply_would_pass_the_reserve_by_one(w):
 def test_issue_is_refused_when_the_reserve_sank_below_the_supply(w):
     supply = w.cny.totalSupply()
     w.cny.attest(supply - 1, bytes(32), w.now + 60, by=w.operator)
-    found = w.cny.issue.refusal(w.issuer, 0, REFERENCE, by=w.operator)
-    assert found == refused("ReserveExceeded", supply, supply - 1)
+    found = w.cny.issue.refusal(w.issuer, 1, REFERENCE, by=w.operator)
+    assert found == refused("ReserveExceeded", supply + 1, supply - 1)
 
 
 @pytest.mark.threat("C27")

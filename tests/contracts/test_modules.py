@@ -61,7 +61,10 @@ def test_admit_escrow_hands_the_holds_to_a_successor_when_sent(w):
     held = w.cny.heldFor(w.escrow, w.issuer)
     assert held == w.sibling.amount
     receipt = w.cny.admitEscrow(w.module, by=w.operator)
-    assert receipt.events == [w.cny.event("EscrowAdmitted", escrow=w.module)]
+    assert receipt.events == [
+        w.cny.event("ModuleCutOff", module=w.escrow),
+        w.cny.event("EscrowAdmitted", escrow=w.module),
+    ]
     assert w.cny.escrow() == w.module.address
     assert w.cny.heldFor(w.module, w.issuer) == held
     assert w.cny.heldFor(w.escrow, w.issuer) == 0
@@ -112,7 +115,8 @@ def test_cut_off_module_leaves_the_escrows_holds_when_it_is_the_escrow(w):
     form = (payment.parties, payment.packed, AMOUNT)
     assert w.escrow.capture.refusal(*form, by=w.acquirer) == refused("ModuleNotAdmitted", w.escrow)
     assert not w.cny.paused()
-    w.cny.admitEscrow(w.escrow, by=w.operator)
+    receipt = w.cny.admitEscrow(w.escrow, by=w.operator)
+    assert receipt.events == [w.cny.event("EscrowAdmitted", escrow=w.escrow)]
     assert w.changes(before) == {}
     w.capture(payment, AMOUNT)
 

@@ -22,6 +22,14 @@ def test_redeem_is_refused_when_the_caller_used_the_reference_before(w):
     w.cny.redeem(2, REFERENCE, by=w.acquirer)
 
 
+def test_redeem_is_refused_when_it_is_of_nothing(w):
+    found = w.cny.redeem.refusal(0, REFERENCE, by=w.issuer)
+    assert found == refused("AmountZero", REFERENCE)
+    # The reference is still there for the redemption that was meant.
+    assert not w.cny.isRedeemed(w.issuer, REFERENCE)
+    w.cny.redeem(1, REFERENCE, by=w.issuer)
+
+
 @pytest.mark.parametrize("status", [NONE, SUSPENDED, CLOSED])
 def test_redeem_is_refused_when_the_caller_is_not_active(w, status):
     by = w.newcomer if status == NONE else w.scheme
@@ -29,7 +37,7 @@ def test_redeem_is_refused_when_the_caller_is_not_active(w, status):
         w.cny.suspend(by, bytes(32), by=w.operator)
     elif status == CLOSED:
         w.cny.close(by, by=w.operator)
-    found = w.cny.redeem.refusal(0, REFERENCE, by=by)
+    found = w.cny.redeem.refusal(1, REFERENCE, by=by)
     assert found == refused("AccountNotActive", by, status)
 
 

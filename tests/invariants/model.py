@@ -447,6 +447,7 @@ class Token(Managed):
     def issue(self, participant: str, amount: int, reference: bytes) -> None:
         self.restricted("issue")
         self._not_paused()
+        require(amount > 0, "AmountZero", reference)
         require(amount <= MAX_SUPPLY, "AmountTooLarge", amount, MAX_SUPPLY)
         require(reference not in self.issued, "BankReferenceUsed", reference)
         reserve, before, _ = self.attested
@@ -461,6 +462,7 @@ class Token(Managed):
 
     def redeem(self, amount: int, reference: bytes) -> None:
         self._not_paused()
+        require(amount > 0, "AmountZero", reference)
         unused = (self.sender, reference) not in self.redeemed
         require(unused, "BankReferenceUsed", reference)
         self._spend(self.sender, amount)
@@ -486,6 +488,8 @@ class Token(Managed):
     def admit_escrow(self, escrow: str) -> None:
         self.restricted("admitEscrow")
         self._new_module(escrow)
+        if self.escrow != ZERO:
+            self.emit("ModuleCutOff", self.escrow)
         self.escrow = escrow
         self.emit("EscrowAdmitted", escrow)
 

@@ -108,6 +108,7 @@ class Replay:
 
     def _on_escrow_admitted(self, token: str, now: int, escrow: str) -> None:
         self.escrows[token] = escrow
+        self.modules.add((token, escrow))
 
     def _on_module_admitted(self, token: str, now: int, module: str) -> None:
         self.modules.add((token, module))
@@ -115,8 +116,7 @@ class Replay:
     def _on_module_cut_off(self, token: str, now: int, module: str) -> None:
         if self.escrows.get(token) == module:
             self.escrows[token] = ZERO
-        else:
-            self.modules.discard((token, module))
+        self.modules.remove((token, module))
 
     def _on_authorization_used(self, token: str, now: int, authorizer: str, nonce: bytes) -> None:
         self.consumed.add((token, authorizer, nonce))
@@ -240,7 +240,8 @@ class Replay:
             assert self.supplies.get(at, 0) == token.supply
             assert (at in self.paused) == token.paused
             assert self.escrows.get(at, ZERO) == token.escrow
-            assert {m for t, m in self.modules if t == at} == token.modules
+            rightful = token.modules | ({token.escrow} - {ZERO})
+            assert {m for t, m in self.modules if t == at} == rightful
             assert {(a, n) for t, a, n in self.consumed if t == at} == token.consumed
             for participant in lockstep.participants:
                 account = token.accounts.get(participant, Account())

@@ -515,23 +515,26 @@ def test_attestation_is_at_most_35_days(tael: Lockstep) -> None:
 
 def test_issue_stays_within_the_reserve(tael: Lockstep) -> None:
     token, supply = tael.cny, 4 * FUNDS
-    tael.ok(ATTESTOR, token, "attest", supply + 5, HASH, tael.now + 10)
-    expected = ("ReserveExceeded", (supply + 6, supply + 5))
-    tael.refuse(*expected, DESK, token, "issue", ISSUER, 6, REFERENCES[0])
+    tael.ok(ATTESTOR, token, "attest", supply + 7, HASH, tael.now + 10)
+    expected = ("ReserveExceeded", (supply + 8, supply + 7))
+    tael.refuse(*expected, DESK, token, "issue", ISSUER, 8, REFERENCES[0])
+    tael.refuse("AmountZero", (REFERENCES[0],), DESK, token, "issue", ISSUER, 0, REFERENCES[0])
     done = tael.ok(DESK, token, "issue", ISSUER, 5, REFERENCES[0])
     assert done.events == (
         Event(token.address, "Issued", (REFERENCES[0], ISSUER, 5)),
         Event(token.address, "Transfer", (ZERO, ISSUER, 5)),
     )
     tael.refuse(
-        "BankReferenceUsed", (REFERENCES[0],), DESK, token, "issue", ACQUIRER, 0, REFERENCES[0]
+        "BankReferenceUsed", (REFERENCES[0],), DESK, token, "issue", ACQUIRER, 1, REFERENCES[0]
     )
-    tael.ok(DESK, token, "issue", ACQUIRER, 0, REFERENCES[1])
+    tael.ok(DESK, token, "issue", ACQUIRER, 1, REFERENCES[1])
     tael.wait(9)
-    tael.ok(DESK, token, "issue", ACQUIRER, 0, REFERENCES[2])
+    tael.ok(DESK, token, "issue", ACQUIRER, 1, REFERENCES[2])
+    expected = ("ReserveExceeded", (supply + 8, supply + 7))
+    tael.refuse(*expected, DESK, token, "issue", ACQUIRER, 1, REFERENCES[3])
     tael.wait(1)
     expected = ("ReserveStale", (tael.now, tael.now))
-    tael.refuse(*expected, DESK, token, "issue", ACQUIRER, 0, REFERENCES[3])
+    tael.refuse(*expected, DESK, token, "issue", ACQUIRER, 1, REFERENCES[3])
 
 
 def test_issue_is_refused_when_the_account_is_not_active(tael: Lockstep) -> None:
@@ -547,17 +550,18 @@ def test_issue_is_refused_when_the_account_is_not_active(tael: Lockstep) -> None
 
 def test_redeem_destroys_once_per_reference(tael: Lockstep) -> None:
     token = tael.cny
+    tael.refuse("AmountZero", (REFERENCES[0],), ISSUER, token, "redeem", 0, REFERENCES[0])
     done = tael.ok(ISSUER, token, "redeem", FUNDS, REFERENCES[0])
     assert done.events == (
         Event(token.address, "Redeemed", (REFERENCES[0], ISSUER, FUNDS)),
         Event(token.address, "Transfer", (ISSUER, ZERO, FUNDS)),
     )
     assert tael.chain.read(token.address, "totalSupply") == 3 * FUNDS
-    tael.refuse("BankReferenceUsed", (REFERENCES[0],), ISSUER, token, "redeem", 0, REFERENCES[0])
+    tael.refuse("BankReferenceUsed", (REFERENCES[0],), ISSUER, token, "redeem", 1, REFERENCES[0])
     tael.ok(ACQUIRER, token, "redeem", 1, REFERENCES[0])
     tael.refuse("InsufficientAvailable", (ISSUER, 0, 1), ISSUER, token, "redeem", 1, REFERENCES[1])
     tael.refuse(
-        "AccountNotActive", (OUTSIDER, Status.NONE), OUTSIDER, token, "redeem", 0, REFERENCES[1]
+        "AccountNotActive", (OUTSIDER, Status.NONE), OUTSIDER, token, "redeem", 1, REFERENCES[1]
     )
     tael.ok(GUARDIAN, token, "pause")
     tael.refuse("TokenPaused", (), ACQUIRER, token, "redeem", 1, REFERENCES[2])
@@ -657,13 +661,17 @@ def test_modules_are_admitted_and_cut_off(tael: Lockstep) -> None:
     done = tael.ok(GUARDIAN, token, "cutOffModule", QUEUE)
     assert done.events == (Event(token.address, "ModuleCutOff", (QUEUE,)),)
     done = tael.ok(GOVERNOR, token, "admitEscrow", SUCCESSOR)
-    assert done.events == (Event(token.address, "EscrowAdmitted", (SUCCESSOR,)),)
+    assert done.events == (
+        Event(token.address, "ModuleCutOff", (escrow,)),
+        Event(token.address, "EscrowAdmitted", (SUCCESSOR,)),
+    )
     assert not tael.chain.read(token.address, "isModule", escrow)
     tael.ok(GUARDIAN, token, "cutOffModule", SUCCESSOR)
     assert not tael.chain.read(token.address, "isModule", ZERO)
     tael.refuse("ModuleNotAdmitted", (ZERO,), GUARDIAN, token, "cutOffModule", ZERO)
     assert tael.chain.read(token.address, "isModule", CLEARING)
-    tael.ok(GOVERNOR, token, "admitEscrow", escrow)
+    done = tael.ok(GOVERNOR, token, "admitEscrow", escrow)
+    assert done.events == (Event(token.address, "EscrowAdmitted", (escrow,)),)
 
 
 @pytest.mark.parametrize("sender", [OUTSIDER, ISSUER, GOVERNOR, ZERO])

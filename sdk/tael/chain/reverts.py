@@ -424,7 +424,7 @@ SECTIONS: Mapping[str, tuple[Refusal, ...]] = MappingProxyType(
             Refusal(
                 "AmountZero",
                 TermsRefusedError,
-                "A payment of nothing.",
+                "A payment, issue or redemption of nothing.",
                 "Give an amount of at least one minor unit.",
             ),
             Refusal(
