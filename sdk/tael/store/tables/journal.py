@@ -67,10 +67,20 @@ transactions = sa.Table(
     sa.Column("raw", sa.LargeBinary, nullable=False),
     sa.Column("write", sa.ForeignKey(writes.c.id), comment="null: it only fills its nonce"),
     sa.Column("state", sa.SmallInteger, nullable=False, comment="tael.journal.Fate"),
+    sa.Column("block_number", sa.BigInteger),
+    sa.Column("block_hash", Hash),
     sa.Column("created_ms", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("hash"),
     sa.Index("ix_transactions_key_nonce", "key", "nonce"),
     sa.Index("ix_transactions_write", "write"),
+    sa.Index(
+        "ix_transactions_open",
+        "key",
+        "state",
+        "nonce",
+        sqlite_where=sa.text("state < 2"),
+        postgresql_where=sa.text("state < 2"),
+    ),
     comment="Every transaction that was ever signed, written before anybody saw it.",
 )
 

@@ -1,0 +1,198 @@
+"""What the journal keeps: orders, signed transactions, and what became of them."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class State(enum.IntEnum):
+    """Where a write stands."""
+
+    ACCEPTED = 0
+    """Written down; nothing signed for it is alive."""
+    SIGNED = 1
+    """Signed, perhaps sent: its fate is open, and nothing else is ever signed for it meanwhile."""
+    REFUSED = 2
+    """Without effect: the contract refused. A repeat tries anew."""
+    INCLUDED = 3
+    """Its effect is in a block that can still be undone."""
+    FINAL = 4
+    """Its effect cannot be undone any more."""
+
+
+class Fate(enum.IntEnum):
+    """Where a signed transaction stands."""
+
+    OPEN = 0
+    INCLUDED = 1
+    FINAL = 2
+    DEAD = 3
+    """Another transaction with its nonce is final, so it can never be included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A payment that travels in a batch, under the reference of its own.
+
+    Args:
+        reference: The payment's.
+        body_hash: Of what is to happen to it, 32 bytes.
+        subject: The payment's id, 32 bytes.
+        valid_before: Chain time from which on its signatures count no more.
+    """
+
+    reference: str
+    body_hash: bytes
+    subject: bytes
+    valid_before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One write as it was asked for, before anything is signed.
+
+    Args:
+        participant: Whose reference it is.
+        reference: The caller's.
+        verb: The contract's function.
+        body_hash: Of what is to happen, 32 bytes; the same reference never stands for two.
+        to: The contract.
+        data: Call data.
+        part: 0; a batch's transactions count from 1.
+        gas: A limit that is known to suffice; None estimates, which finds refusals out early.
+        subject: The key of what is written, 32 bytes, if it has one.
+        valid_before: Chain time from which on no signed message for it counts; None without one.
+        value: Wei sent along.
+        items: The payments of a batch.
+    """
+
+    participant: str
+    reference: str
+    verb: str
+    body_hash: bytes
+    to: str
+    data: bytes
+    part: int = 0
+    gas: int | None = None
+    subject: bytes | None = None
+    valid_before: int | None = None
+    value: int = 0
+    items: tuple[Item, ...] = ()
+
+    @property
+    def name(self) -> tuple[str, str, int]:
+        """What stands for it in the journal."""
+        return (self.participant, self.reference, self.part)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTransaction:
+    """A signed transaction as the journal keeps it.
+
+    Args:
+        id: Its row; 0 if it is in none yet.
+        write: The row of the write it is for; None if it only fills its nonce.
+        sender: Checksummed address.
+        nonce: Its place in the sender's order.
+        hash: 0x and 64 digits.
+        raw: The bytes.
+        fate: Where it stands.
+        block_number: Where it was last seen.
+        block_hash: Of that block.
+        created_ms: When it was signed, by this machine's clock.
+    """
+
+    id: int
+    write: int | None
+    sender: str
+    nonce: int
+    hash: str
+    raw: bytes = field(repr=False)
+    fate: Fate = Fate.OPEN
+    block_number: int | None = None
+    block_hash: str | None = None
+    created_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A write as the journal has it; the fields are those of `Order` and of its result."""
+
+    id: int
+    participant: str
+    reference: str
+    part: int
+    verb: str
+    body_hash: bytes
+    subject: bytes | None
+    carrier: int | None
+    valid_before: int | None
+    state: State
+    transaction_hash: str | None
+    block_number: int | None
+    block_hash: str | None
+    log_index: int | None
+    gas_used: int | None
+    repeated: bool
+    refusal: bytes | None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its effect is in a block."""
+        return self.state >= State.INCLUDED
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a write, to be written down.
+
+    Args:
+        write: Its row.
+        state: Where it stands now.
+        transaction_hash: Of the transaction with the effect, or with the refusal.
+        block_number: The block that includes it.
+        block_hash: That block's hash.
+        log_index: The first log of the effect in its block.
+        gas_used: By the whole transaction.
+        repeated: The chain had the effect before this write.
+        refusal: The contract's error, encoded.
+    """
+
+    write: int
+    state: State
+    transaction_hash: str | None = None
+    block_number: int | None = None
+    block_hash: str | None = None
+    log_index: int | None = None
+    gas_used: int | None = None
+    repeated: bool = False
+    refusal: bytes | None = None
+
+
+def body_hash(verb: str, values: Sequence[object]) -> bytes:
+    """The fingerprint of what a write is to do, 32 bytes.
+
+    Args:
+        verb: The contract's function.
+        values: Strings, integers, bytes, booleans, None, and sequences of these.
+    """
+    text = json.dumps([verb, _plain(values)], separators=(",", ":"))
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if value is None or isinstance(value, (str, int)):
+        # An integer beyond what other readers hold exactly is text to them, never to us.
+        return value
+    raise TypeError(f"{type(value).__name__} has no fingerprint")
