@@ -316,9 +316,7 @@ contract PaymentEscrow is PaymentReview {
         (refusal, next, staticLimit) = _review(parties, packed, id, payment.word, card.word);
         if (refusal.length != 0) return (id, refusal);
         if (packed.amount() > staticLimit) {
-            refusal = item.code == 0 || item.code > codes.length
-                ? abi.encodeWithSelector(DynamicCodeMissing.selector, id, packed.amount(), staticLimit)
-                : _reviewCode(codes[item.code - 1], packed, id, parties.tokenOf(), false);
+            refusal = _reviewItemCode(parties, item, codes, id, staticLimit);
             if (refusal.length != 0) return (id, refusal);
         }
         if (packed.amount() > available) {
@@ -329,6 +327,19 @@ contract PaymentEscrow is PaymentReview {
         }
         payment.word = PaymentLib.open(_today(), 0);
         card.word = next;
+    }
+
+    function _reviewItemCode(
+        Parties calldata parties,
+        AuthorizeItem calldata item,
+        DynamicCode[] calldata codes,
+        bytes32 id,
+        uint256 staticLimit
+    ) private view returns (bytes memory refusal) {
+        if (item.code == 0 || item.code > codes.length) {
+            return abi.encodeWithSelector(DynamicCodeMissing.selector, id, item.terms.amount(), staticLimit);
+        }
+        return _reviewCode(codes[item.code - 1], item.terms, id, parties.tokenOf(), false);
     }
 
     // Internals: what is open
