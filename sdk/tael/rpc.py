@@ -1,112 +1,118 @@
 """Requests to a node without web3's formatting of answers, one at a time or many at once.
 
 Formatting costs more than everything else when thousands of logs or calls are read; what comes back
-here is the node's JSON as it is. Only reads go through here.
+here is the node's JSON as it is. `request` and `request_many` are for reads and repeat them;
+`exchange` repeats nothing and takes whatever it is given.
 """
 
 from __future__ import annotations
 
-import itertools
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from web3.exceptions import BadResponseFormat, Web3RPCError
-from web3.types import RPCEndpoint
+from web3.exceptions import Web3RPCError
 
-from tael.errors import NodeUnavailableError, TooMuchError
+from tael.chain.connection import unavailable
+from tael.chain.jsonrpc import MAX_BATCH_CALLS, Answer, Problem, answer_of, result_of
+from tael.chain.transport import NodeFailure
+from tael.errors import NodeUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from web3.types import RPCResponse
+    from collections.abc import Callable, Sequence
 
     from tael.chain import Chain
+    from tael.chain.gathering import Answers
+    from tael.chain.jsonrpc import Call
 
-__all__ = ["request", "request_many"]
+__all__ = ["request", "request_many", "exchange", "Answer", "Problem", "MAX_BATCH_CALLS"]
 
-# Every node words its limit on logs differently; a narrower question helps against all of these.
-_TOO_MUCH_WORDS = (
-    "block range",
-    "exceeds the range",
-    "exceed maximum",
-    "max results",
-    "more than",
-    "query returned",
-    "response size",
-    "too large",
-    "too many",
-)
+Result = TypeVar("Result")
+
+# What may take a node long, so that others should not wait for it in the same request.
+_SLOW_PREFIXES = ("eth_getLogs", "eth_getBlockReceipts", "debug_", "trace_")
 
 
 def request(chain: Chain, method: str, *params: object) -> Any:
     """One read, as the node answers it.
 
     Args:
-        chain: Whom to ask; it repeats the read while the node stumbles.
+        chain: Whom to ask; it repeats the read while its nodes stumble.
         method: JSON-RPC method.
         params: Its parameters.
 
     Raises:
         ContractRevertedError: A contract refused.
         TooMuchError: The answer would be larger than the node gives.
-        NodeUnavailableError: The node did not answer properly.
+        NodeUnavailableError: No node answered properly.
     """
-
-    def ask() -> Any:
-        return _result(chain.w3.provider.make_request(RPCEndpoint(method), list(params)))
-
-    return _read(chain, ask)
+    if not method.startswith(_SLOW_PREFIXES):
+        return request_many(chain, [(method, params)])[0]
+    return _read(chain, lambda: result_of(chain.nodes.ask(method, params)))
 
 
-def request_many(chain: Chain, calls: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
-    """Many reads in one request, in the order they were asked.
+def request_many(chain: Chain, calls: Sequence[Call]) -> list[Any]:
+    """Many reads in as few requests as their size allows, in the order they were asked.
+
+    What several threads ask at one moment goes out together; each gets its own answers.
 
     Args:
-        chain: Whom to ask; it repeats the whole request while the node stumbles.
+        chain: Whom to ask; it repeats all of them while its nodes stumble.
         calls: Method and parameters of each.
 
     Raises:
         ContractRevertedError: A contract refused one of them.
-        NodeUnavailableError: The node did not answer all of them properly.
+        TooMuchError: An answer would be larger than the node gives.
+        NodeUnavailableError: No node answered all of them properly.
     """
     if not calls:
         return []
-    # web3 declares batches on its JSON-RPC providers only, and every provider here is one.
-    provider: Any = chain.w3.provider
-    requests = [(RPCEndpoint(method), list(params)) for method, params in calls]
+    send = _way_of(chain, calls)
 
     def ask() -> list[Any]:
-        answers = provider.make_batch_request(requests)
-        if not isinstance(answers, list):
-            _result(answers)
-            raise BadResponseFormat("one answer to many requests")
-        if len(answers) != len(requests):
-            raise BadResponseFormat(f"{len(answers)} answers to {len(requests)} requests")
-        # web3 numbers requests one after the other and sorts the answers: a gap is a wrong answer.
-        ids = [answer.get("id") for answer in answers]
-        if any(not isinstance(each, int) for each in ids) or any(
-            int(later or 0) - int(earlier or 0) != 1 for earlier, later in itertools.pairwise(ids)
-        ):
-            raise BadResponseFormat("answers that do not belong to the requests")
-        return [_result(answer) for answer in answers]
+        nonlocal send
+        try:
+            answers = send(calls)
+        except NodeFailure:
+            # Somebody else's calls may have been too much for the node: the repeat goes alone.
+            send = chain.nodes.ask_many
+            raise
+        return [result_of(answer) for answer in answers]
 
-    result: list[Any] = _read(chain, ask)
-    return result
+    return _read(chain, ask)
 
 
-def _read(chain: Chain, ask: Any) -> Any:
+def exchange(chain: Chain, calls: Sequence[Call]) -> list[Answer]:
+    """Hand calls to one node in one request, once: what transactions are broadcast with.
+
+    Args:
+        chain: Whose node to hand them to; one that fails is not the next one's.
+        calls: Method and parameters of each, `MAX_BATCH_CALLS` at most.
+
+    Returns:
+        What became of each, in the order they were given.
+
+    Raises:
+        NodeUnavailableError: There is no proper answer to all of them; some of them may have taken
+            effect all the same.
+        TooMuchError: They do not fit one request; nothing was sent.
+        NetworkMismatchError: What answers serves another chain; nothing was sent.
+    """
+    if not calls:
+        return []
+    try:
+        answers = chain.nodes.exchange(calls)
+    except NodeFailure as failure:
+        raise unavailable(failure, chain.url) from failure
+    return [answer_of(answer) for answer in answers]
+
+
+def _read(chain: Chain, ask: Callable[[], Result]) -> Result:
     try:
         return chain.read(ask)
     except Web3RPCError as error:
         raise NodeUnavailableError(f"the node refuses to answer: {error}") from error
 
 
-def _result(answer: Any) -> Any:
-    if not isinstance(answer, dict) or ("result" not in answer and "error" not in answer):
-        raise BadResponseFormat("neither a result nor an error")
-    problem = answer.get("error")
-    if problem is None:
-        return answer["result"]
-    words = str(problem.get("message", problem) if isinstance(problem, dict) else problem)
-    if any(each in words.lower() for each in _TOO_MUCH_WORDS):
-        raise TooMuchError(f"the node will not answer so much at once: {words[:200]}")
-    raise Web3RPCError(words, rpc_response=cast("RPCResponse", answer))
+def _way_of(chain: Chain, calls: Sequence[Call]) -> Callable[[Sequence[Call]], Answers]:
+    if any(method.startswith(_SLOW_PREFIXES) for method, _ in calls):
+        return chain.nodes.ask_many
+    return chain.nodes.gather

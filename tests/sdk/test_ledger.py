@@ -181,7 +181,7 @@ def test_history_asks_for_less_when_the_node_refuses_a_range(
     client = world.client("outsider")
     whole = list(client.history().events(with_times=False))
     asked = []
-    real = world.chain.w3.provider.make_request
+    real = world.chain.nodes.ask
 
     def limited(method: str, params: list) -> object:
         if method == "eth_getLogs":
@@ -192,7 +192,7 @@ def test_history_asks_for_less_when_the_node_refuses_a_range(
                 return {"id": 1, "jsonrpc": "2.0", "error": {"code": -32005, "message": message}}
         return real(method, params)
 
-    monkeypatch.setattr(world.chain.w3.provider, "make_request", limited)
+    monkeypatch.setattr(world.chain.nodes, "ask", limited)
     contracts = [world.manifest.escrow, *world.manifest.tokens.values()]
     history = History(world.chain, contracts, first_block=world.manifest.first_block)
     assert list(history.events(with_times=False)) == whole

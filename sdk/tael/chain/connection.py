@@ -1,4 +1,4 @@
-"""A connection to one chain: identity checked, reads repeated when the node stumbles.
+"""A connection to one chain: identity checked, reads repeated when the nodes stumble.
 
 What goes wrong between here and a node (refused connections, time-outs, HTML instead of JSON, 429,
 5xx, truncated answers) becomes a `NodeUnavailableError`; a contract's refusal becomes the typed
@@ -11,12 +11,11 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-import requests
 from eth_utils import to_checksum_address
-from web3 import HTTPProvider, Web3
+from web3 import Web3
 from web3.exceptions import (
     BadFunctionCallOutput,
     BadResponseFormat,
@@ -25,7 +24,12 @@ from web3.exceptions import (
 )
 
 from tael.chain.artifacts import load
+from tael.chain.endpoint import Identity
+from tael.chain.jsonrpc import is_busy, result_of, words_of
+from tael.chain.nodes import STALE_BLOCKS, Nodes, NodesProvider
 from tael.chain.reverts import revert_from
+from tael.chain.transport import LOOPBACK, NodeFailure
+from tael.chain.transport import shown_url as shown_url
 from tael.errors import (
     CodeMismatchError,
     ConfigurationError,
@@ -40,115 +44,130 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+_LATEST = ("eth_getBlockByNumber", ("latest", False))
+
 TIMEOUT_SECONDS = 10.0
 RETRY_SECONDS = 20.0
 CONNECT_RETRY_SECONDS = 3.0
 """A node that is there answers within this; waiting longer for a wrong URL helps nobody."""
+AGREE_RETRY_SECONDS = 3.0
+"""Nodes that are only late agree within this; those that lie never will."""
 MAX_LOG_BLOCKS = 10_000
 """Most blocks asked for in one request for logs; halved when a node finds it too many."""
 
 DEVELOPMENT_CHAIN_IDS = frozenset({1337, 5777, 31337})
 _DEVELOPMENT_CLIENTS = ("anvil", "ganache", "hardhat", "eth-tester")
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0
 
-# JSON-RPC codes for "too busy": limits of EIP-1474, and what hosted nodes use for rate limits.
-_BUSY_CODES = frozenset({-32005, -32016, -32097, 429})
-_BUSY_WORDS = ("rate limit", "too many requests", "try again", "timeout", "timed out", "overloaded")
+
+class Head(NamedTuple):
+    """The latest block.
+
+    Attributes:
+        number: Its number.
+        hash: Its hash, 0x-prefixed.
+        timestamp: Its time, Unix seconds UTC.
+    """
+
+    number: int
+    hash: str
+    timestamp: int
 
 
 class Chain:
-    """One chain behind one JSON-RPC endpoint.
+    """One chain behind one or several JSON-RPC nodes. Any number of threads may use it.
 
-    Make it with `connect`, which checks that the node serves the chain that is meant.
+    Make it with `connect`, which checks that the nodes serve the chain that is meant.
 
     Attributes:
-        w3: The web3 instance, for what is not covered here. It repeats nothing by itself.
+        w3: The web3 instance, for what is not covered here. It repeats no failed call on the same
+            node, and sends nothing twice.
+        nodes: The nodes behind it; `nodes.states()` tells how each stands.
+        url: The preferred node's URL.
         chain_id: EIP-155 chain id.
         genesis_hash: Hash of block 0, 0x-prefixed.
-        client_version: How the node names itself.
+        client_version: How the first node that answered names itself.
+        agreement: How many nodes must say the same where `agree` is asked.
     """
 
-    def __init__(self, w3: Web3, url: str, *, retry_seconds: float = RETRY_SECONDS) -> None:
-        self.w3 = w3
-        self.url = url
+    def __init__(
+        self, urls: Sequence[str], nodes: Nodes, *, agreement: int, retry_seconds: float
+    ) -> None:
+        self.w3 = Web3(NodesProvider(nodes))
+        self.nodes = nodes
+        self.url = urls[0]
+        self.agreement = agreement
+        self._other_urls = tuple(urls[1:])
         self.retry_seconds = min(retry_seconds, CONNECT_RETRY_SECONDS)
-        self.chain_id: int = self.read(lambda: int(w3.eth.chain_id))
-        self.genesis_hash: str = self.read(self._read_genesis_hash)
-        self.client_version: str = self.read(lambda: str(w3.client_version))
+        identity = self.read(nodes.identify)
+        self.chain_id: int = identity.chain_id or 0
+        self.genesis_hash: str = identity.genesis_hash or ""
+        self.client_version: str = self.read(lambda: str(self.w3.client_version))
         self.retry_seconds = retry_seconds
 
     @classmethod
     def connect(
         cls,
-        url: str,
+        url: str | Sequence[str],
         expected_chain_id: int | None = None,
         genesis_hash: str | None = None,
         *,
         timeout_seconds: float = TIMEOUT_SECONDS,
         retry_seconds: float = RETRY_SECONDS,
+        agreement: int = 1,
+        stale_blocks: int = STALE_BLOCKS,
     ) -> Chain:
         """Connect and check which chain answers.
 
+        With several nodes the first that is well is asked; a failed one is returned to when it is
+        well again, one that serves another chain is left out, one that is behind is passed over.
+
         Args:
-            url: HTTP or HTTPS address of the node's JSON-RPC.
+            url: HTTP or HTTPS address of the node's JSON-RPC, or of several nodes, the preferred
+                one first.
             expected_chain_id: Chain id that must answer; None takes what answers.
             genesis_hash: Hash of block 0 that must answer, 0x-prefixed; None takes what answers.
             timeout_seconds: How long one answer may take.
             retry_seconds: How long a read is repeated before it fails.
+            agreement: How many nodes must say the same where `agree` is asked.
+            stale_blocks: A node further behind the highest block seen is passed over.
 
         Returns:
             The connected chain.
 
         Raises:
-            ConfigurationError: The URL is none for HTTP.
+            ConfigurationError: A URL is none for HTTP, or more nodes must agree than there are.
             NetworkMismatchError: Another chain answers.
             NodeUnavailableError: Nothing answers properly.
 
         Example:
             >>> chain = Chain.connect("http://127.0.0.1:8545")  # doctest: +SKIP
         """
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigurationError("the node's URL must begin with http:// or https://")
-        # web3 would send a timed-out transaction again by itself; here every repeat is deliberate.
-        session = requests.Session()
-        # Looking up proxies takes a third of a request's time, and none serves loopback.
-        session.trust_env = urlsplit(url).hostname not in _LOOPBACK
-        provider = HTTPProvider(
-            url,
-            request_kwargs={"timeout": timeout_seconds},
-            session=session,
-            exception_retry_configuration=None,
-        )
-        chain = cls(Web3(provider), url, retry_seconds=retry_seconds)
-        if expected_chain_id is not None and chain.chain_id != expected_chain_id:
-            raise NetworkMismatchError(
-                f"the node serves chain {chain.chain_id}, not chain {expected_chain_id}"
+        urls = (url,) if isinstance(url, str) else tuple(url)
+        meant = Identity(expected_chain_id, genesis_hash.lower() if genesis_hash else None)
+        nodes = Nodes(urls, meant, timeout_seconds=timeout_seconds, stale_blocks=stale_blocks)
+        if not 1 <= agreement <= len(urls):
+            raise ConfigurationError(
+                f"{agreement} of {len(urls)} nodes cannot agree: name more, or ask fewer"
             )
-        if genesis_hash is not None and chain.genesis_hash != genesis_hash.lower():
-            raise NetworkMismatchError(
-                f"chain {chain.chain_id} here began with block {chain.genesis_hash}, not with "
-                f"{genesis_hash.lower()}: it is another chain of the same number"
-            )
-        return chain
+        return cls(urls, nodes, agreement=agreement, retry_seconds=retry_seconds)
 
-    def require_same_chain(self) -> None:
+    def require_same_chain(self, *, within_seconds: float = 0.0) -> None:
         """Check again, before something is signed, that the node still serves this chain.
+
+        Args:
+            within_seconds: A check that is no older than this will do; 0 always asks.
 
         Raises:
             NetworkMismatchError: It serves another one now.
             NodeUnavailableError: It does not answer properly.
         """
-        chain_id = self.read(lambda: int(self.w3.eth.chain_id))
-        genesis_hash = self.read(self._read_genesis_hash)
-        if (chain_id, genesis_hash) != (self.chain_id, self.genesis_hash):
-            raise NetworkMismatchError(
-                f"the node now serves chain {chain_id} ({genesis_hash}), no longer chain "
-                f"{self.chain_id} ({self.genesis_hash}); nothing was signed"
-            )
+        try:
+            self.read(lambda: self.nodes.require_same_chain(within_seconds))
+        except NetworkMismatchError as error:
+            raise NetworkMismatchError(f"{error.message}; nothing was signed") from error
 
     @property
     def is_local(self) -> bool:
@@ -156,14 +175,60 @@ class Chain:
 
         A loopback address alone is not enough: a real node may run here too.
         """
-        if (urlsplit(self.url).hostname or "") not in _LOOPBACK:
-            return False
+        for url in (self.url, *self._other_urls):
+            if (urlsplit(url).hostname or "") not in LOOPBACK:
+                return False
         client = self.client_version.lower()
         return self.chain_id in DEVELOPMENT_CHAIN_IDS or client.startswith(_DEVELOPMENT_CLIENTS)
 
+    def head(self) -> Head:
+        """The latest block: its number, hash and time."""
+        block = self.read(lambda: result_of(self.nodes.ask(*_LATEST)))
+        try:
+            return Head(int(block["number"], 16), block["hash"], int(block["timestamp"], 16))
+        except (TypeError, KeyError, ValueError) as error:
+            raise NodeUnavailableError(
+                f"the node at {shown_url(self.url)} gives no latest block; try again later"
+            ) from error
+
+    def agree(self, method: str, params: Sequence[object]) -> Any:
+        """A read that `agreement` of the nodes must answer alike before it counts.
+
+        Compared is what decides: of blocks the hash, number, parent and time; of receipts the
+        transaction, block, status and logs.
+
+        Args:
+            method: JSON-RPC method.
+            params: Its parameters; name the block by hash or number, as `latest` moves.
+
+        Returns:
+            The result as one of the agreeing nodes gave it.
+
+        Raises:
+            ContractRevertedError: A contract refused, and the nodes agree on that.
+            DisagreementError: The nodes contradict each other; the message says who said what.
+            NodeUnavailableError: Too few of them answered properly.
+        """
+        if self.agreement == 1:
+            return self.read(lambda: result_of(self.nodes.ask(method, params)))
+        for pause in pauses(min(self.retry_seconds, AGREE_RETRY_SECONDS)):
+            try:
+                return self.read(
+                    lambda: result_of(self.nodes.agree(method, params, self.agreement))
+                )
+            except NodeUnavailableError:
+                if pause is None:
+                    raise
+                time.sleep(pause)
+        raise AssertionError("the last pause is None")
+
+    def close(self) -> None:
+        """Close the connections that are idle; the chain may still be used."""
+        self.nodes.close()
+
     def now(self) -> int:
         """The latest block's timestamp in Unix seconds: the only clock that deadlines obey."""
-        return self.read(lambda: int(self.w3.eth.get_block("latest")["timestamp"]))
+        return self.head().timestamp
 
     def block_number(self) -> int:
         """The latest block's number."""
@@ -251,7 +316,7 @@ class Chain:
                 # Every hosted node words its own limit on ranges and answers differently.
                 if size == 1:
                     raise NodeUnavailableError(
-                        f"the node gives no logs: {_words(error)}"
+                        f"the node gives no logs: {words_of(_answer_of(error))}"
                     ) from error
                 size = max(1, size // 4)
                 continue
@@ -290,9 +355,6 @@ class Chain:
                 time.sleep(pause)
         raise AssertionError("the last pause is None")
 
-    def _read_genesis_hash(self) -> str:
-        return "0x" + bytes(self.w3.eth.get_block(0)["hash"]).hex()
-
     def __repr__(self) -> str:
         return f"Chain({self.chain_id} at {shown_url(self.url)})"
 
@@ -313,44 +375,28 @@ def pauses(budget_seconds: float) -> Iterator[float | None]:
 def is_node_failure(error: BaseException) -> bool:
     """Whether the way to the node, or the node itself, failed for the moment."""
     if isinstance(error, Web3RPCError):
-        problem = (error.rpc_response or {}).get("error")
-        code = problem.get("code") if isinstance(problem, dict) else None
-        words = _words(error).lower()
-        return code in _BUSY_CODES or any(each in words for each in _BUSY_WORDS)
-    # A truncated or HTML answer surfaces as a JSON error, which is a ValueError; web3's own
-    # complaints about wrong arguments are ValueErrors too, and no failure of the node.
-    return isinstance(error, (requests.RequestException, BadResponseFormat, OSError)) or (
+        return is_busy(_answer_of(error))
+    # web3's own complaints about wrong arguments are ValueErrors, and no failure of the node; any
+    # other comes from an answer that has not the form it should have.
+    return isinstance(error, (BadResponseFormat, OSError)) or (
         isinstance(error, ValueError) and not isinstance(error, Web3Exception)
     )
 
 
 def unavailable(error: BaseException, url: str) -> NodeUnavailableError:
     """The error to raise when a node failed for too long. The URL's secrets are left out."""
-    if isinstance(error, requests.HTTPError) and error.response is not None:
-        what = f"answered HTTP {error.response.status_code}"
-    elif isinstance(error, requests.Timeout):
-        what = "did not answer in time"
-    elif isinstance(error, requests.ConnectionError):
-        what = "could not be reached, or hung up"
+    if isinstance(error, NodeFailure):
+        what = error.message
     elif isinstance(error, Web3RPCError):
-        what = f"answered: {_words(error)}"
+        what = f"the node at {shown_url(url)} answered: {words_of(_answer_of(error))}"
     else:
-        what = "answered with something that is not JSON-RPC"
-    return NodeUnavailableError(f"the node at {shown_url(url)} {what}; try again later")
+        what = f"the node at {shown_url(url)} answered with something that is not JSON-RPC"
+    return NodeUnavailableError(f"{what}; try again later")
 
 
-def shown_url(url: str) -> str:
-    """A URL without user, password, path and query, where keys of hosted nodes are."""
-    parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return f"{parts.scheme}://{host}{port}"
-
-
-def _words(error: Web3RPCError) -> str:
-    problem = (error.rpc_response or {}).get("error")
-    words = problem.get("message") if isinstance(problem, dict) else None
-    return str(words if words is not None else error.message)[:300]
+def _answer_of(error: Web3RPCError) -> dict[str, Any]:
+    answer = error.rpc_response or {}
+    return {"error": answer.get("error") or error.message}
 
 
 def ordered(logs: Iterable[LogReceipt]) -> list[LogReceipt]:

@@ -1,0 +1,199 @@
+"""One node as this process knows it: which chain it serves, how far it is, and whether it failed.
+
+Nothing a node says counts before its chain id and the hash of its first block were checked. A
+failure takes that back: what answers next may be another node, or another chain, at the same place.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from web3.exceptions import BadResponseFormat, Web3RPCError
+
+from tael.chain.jsonrpc import Call, MalformedAnswer, decode, encode, result_of
+from tael.chain.transport import NodeFailure, Transport
+from tael.errors import NetworkMismatchError, TooMuchError
+
+Standing = Literal["ready", "untried", "failed", "behind", "other_chain"]
+
+FIRST_REST_SECONDS = 1.0
+LONGEST_REST_SECONDS = 30.0
+OTHER_CHAIN_REST_SECONDS = 60.0
+STALL_SECONDS = 30.0
+"""A head that stands still for so long while another node's goes on is not the chain's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which chain is meant, or answers.
+
+    Attributes:
+        chain_id: EIP-155 chain id; None if any will do.
+        genesis_hash: Hash of block 0, 0x-prefixed and lower case; None if any will do.
+    """
+
+    chain_id: int | None
+    genesis_hash: str | None
+
+    def mismatch(self, other: Identity) -> str | None:
+        """Why another chain is not the one meant; None if it is."""
+        if self.chain_id is not None and other.chain_id != self.chain_id:
+            return f"serves chain {other.chain_id}, not chain {self.chain_id}"
+        if self.genesis_hash is not None and other.genesis_hash != self.genesis_hash:
+            return (
+                f"serves a chain {other.chain_id} that began with block {other.genesis_hash}, not "
+                f"with {self.genesis_hash}: it is another chain of the same number"
+            )
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """How one node stands.
+
+    Attributes:
+        url: Its URL without secrets.
+        standing: `ready`; `untried` since the start; `failed` and left alone for a while; `behind`
+            the others; `other_chain` if it does not serve the chain that is meant.
+        head: The latest block it named; None if it was never asked.
+        why: What it did when it is not ready.
+    """
+
+    url: str
+    standing: Standing
+    head: int | None
+    why: str
+
+
+class Endpoint:
+    """One node's JSON-RPC, and how it stands.
+
+    Args:
+        url: Where it answers.
+        timeout_seconds: How long one answer may take.
+    """
+
+    def __init__(self, url: str, *, timeout_seconds: float) -> None:
+        self.transport = Transport(url, timeout_seconds=timeout_seconds)
+        self.standing: Standing = "untried"
+        self.why = ""
+        self.head: int | None = None
+        self.identity: Identity | None = None
+        self.checked_at = float("-inf")
+        self.rests_until = float("-inf")
+        self.checking = threading.Lock()
+        self._failures = 0
+        self._behind_since: float | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it may be asked without being checked first."""
+        return self.standing == "ready"
+
+    def state(self) -> NodeState:
+        """How it stands now."""
+        return NodeState(self.transport.shown, self.standing, self.head, self.why)
+
+    def refusal(self) -> NodeFailure | NetworkMismatchError:
+        """The error to raise because it is not ready."""
+        if self.standing == "other_chain":
+            return NetworkMismatchError(self.why)
+        return NodeFailure(self.why)
+
+    def ask(self, calls: Sequence[Call], *, as_batch: bool) -> list[dict[str, Any]]:
+        """Send calls in one request, once.
+
+        Returns:
+            The answers in the order of the calls; an answer may be an error.
+
+        Raises:
+            NodeFailure: There is no proper answer to all of them.
+        """
+        encoded = encode(calls, as_batch=as_batch)
+        body = self.transport.post(encoded.body)
+        try:
+            return decode(body, encoded)
+        except MalformedAnswer as error:
+            raise self.transport.failure(str(error)) from error
+
+    def read_identity(self) -> Identity:
+        """Which chain answers.
+
+        Raises:
+            NodeFailure: It does not say so properly.
+        """
+        try:
+            chain_id = int(self._result("eth_chainId"), 16)
+            genesis_hash = self._result("eth_getBlockByNumber", "0x0", False)["hash"]
+            return Identity(chain_id, str(genesis_hash).lower())
+        except (TypeError, KeyError, ValueError) as error:
+            raise self.transport.failure("does not say which chain it serves") from error
+
+    def read_head(self) -> int:
+        """The latest block's number.
+
+        Raises:
+            NodeFailure: It does not say so properly.
+        """
+        try:
+            return int(self._result("eth_blockNumber"), 16)
+        except (TypeError, ValueError) as error:
+            raise self.transport.failure("does not say how far it is") from error
+
+    def _result(self, method: str, *params: object) -> Any:
+        try:
+            return result_of(self.ask([(method, params)], as_batch=False)[0])
+        except (BadResponseFormat, Web3RPCError, TooMuchError) as error:
+            raise self.transport.failure(f"does not answer {method}: {error}") from error
+
+    # What is noted about it; the roster holds its lock meanwhile.
+
+    def note_checked(self, identity: Identity) -> None:
+        """It serves the chain that is meant."""
+        self.standing, self.why, self.identity = "ready", "", identity
+        self.checked_at = time.monotonic()
+
+    def note_success(self) -> None:
+        """It answered properly."""
+        self._failures = 0
+
+    def note_failure(self, failure: NodeFailure) -> None:
+        """It failed: left alone for a while, longer each time."""
+        self._failures += 1
+        rest = FIRST_REST_SECONDS * 2 ** min(self._failures - 1, 10)
+        self.rests_until = time.monotonic() + min(rest, LONGEST_REST_SECONDS)
+        self._leave("failed", failure.message)
+
+    def note_other_chain(self, what: str) -> None:
+        """It serves another chain: left out, and looked at again much later."""
+        self.rests_until = time.monotonic() + OTHER_CHAIN_REST_SECONDS
+        self._leave("other_chain", self.transport.failure(what).message)
+
+    def note_head(self, head: int, *, highest: int, tolerance: int) -> bool:
+        """How far it is, compared with the highest block known before it was asked.
+
+        Returns:
+            Whether it is near enough.
+        """
+        now = time.monotonic()
+        if head >= highest:
+            self._behind_since = None
+        elif self._behind_since is None or head != self.head:
+            self._behind_since = now
+        self.head = head
+        stands_still = self._behind_since is not None and now - self._behind_since > STALL_SECONDS
+        if head + tolerance >= highest and not stands_still:
+            return True
+        failure = self.transport.failure(f"is at block {head}, another was at {highest}")
+        self.standing, self.why = "behind", failure.message
+        self.checked_at = now
+        return False
+
+    def _leave(self, standing: Standing, why: str) -> None:
+        self.standing, self.why = standing, why
+        self.checked_at = time.monotonic()
+        self.transport.close()

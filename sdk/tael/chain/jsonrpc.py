@@ -1,0 +1,235 @@
+"""JSON-RPC 2.0 as bytes: questions numbered and encoded, answers matched and told apart.
+
+Numbers in answers are hexadecimal text; a JSON number beyond 64 bits would come back as a float,
+and nothing here reads one.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+import orjson
+from web3.exceptions import BadResponseFormat, Web3RPCError
+from web3.types import RPCResponse
+
+from tael.errors import TooMuchError
+
+Call = tuple[str, Sequence[object]]
+"""Method and parameters."""
+
+MAX_BATCH_CALLS = 500
+"""Most calls in one request: geth takes 1,000, hosted nodes some hundreds."""
+MAX_BODY_BYTES = 1024 * 1024
+"""Longest request: Anvil takes 2 MB, geth 5 MB."""
+
+# Every node words its limit on logs differently; a narrower question helps against all of these.
+_TOO_MUCH_WORDS = (
+    "block range",
+    "exceeds the range",
+    "exceed maximum",
+    "max results",
+    "more than",
+    "query returned",
+    "response size",
+    "too large",
+    "too many",
+)
+
+# JSON-RPC codes for "too busy": limits of EIP-1474, and what hosted nodes use for rate limits.
+_BUSY_CODES = frozenset({-32005, -32016, -32097, 429})
+_BUSY_WORDS = ("rate limit", "too many requests", "try again", "timeout", "timed out", "overloaded")
+
+_ids = itertools.count(1)
+
+
+class Problem(NamedTuple):
+    """Why a node answered with an error.
+
+    Attributes:
+        code: JSON-RPC error code.
+        message: The node's own words, untrusted.
+        data: What it added, the bytes of a revert for example; None if nothing.
+    """
+
+    code: int
+    message: str
+    data: Any
+
+
+class Answer(NamedTuple):
+    """What a node answered to one call: a result or a problem.
+
+    Attributes:
+        result: The result, which may be None; None as well if there is a problem.
+        error: The problem; None if there is a result.
+    """
+
+    result: Any
+    error: Problem | None
+
+
+class Encoded(NamedTuple):
+    """Calls ready to be sent.
+
+    Attributes:
+        body: What goes over the wire.
+        ids: The calls' numbers, in the order they were given.
+        is_batch: Whether the body is a list.
+    """
+
+    body: bytes
+    ids: Sequence[int]
+    is_batch: bool
+
+
+class MalformedAnswer(ValueError):  # noqa: N818 - becomes a failure of the node it came from
+    """Bytes that are no answers to what was asked."""
+
+
+def encode(calls: Sequence[Call], *, as_batch: bool) -> Encoded:
+    """Number calls and encode them, as a list or as one alone."""
+    # Numbers go up over the whole process: an answer to an earlier request never fits a later one.
+    ids = [next(_ids) for _ in calls]
+    parts = [
+        _dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+        for number, (method, params) in zip(ids, calls, strict=True)
+    ]
+    return Encoded(b"[" + b",".join(parts) + b"]" if as_batch else parts[0], ids, as_batch)
+
+
+def split(calls: Sequence[Call]) -> list[Sequence[Call]]:
+    """Cut calls into runs that each fit one request."""
+    runs: list[Sequence[Call]] = []
+    start = size = 0
+    for index, call in enumerate(calls):
+        length = size_of(call)
+        if index > start and (index - start == MAX_BATCH_CALLS or size + length > MAX_BODY_BYTES):
+            runs.append(calls[start:index])
+            start, size = index, 0
+        size += length
+    runs.append(calls[start:])
+    return runs
+
+
+def size_of(call: Call) -> int:
+    """About how many bytes a call takes in a request."""
+    return 64 + sum(_length(each) for each in call[1])
+
+
+def decode(body: bytes, encoded: Encoded) -> list[dict[str, Any]]:
+    """The answers in the order of the calls, whatever order the node gave them in.
+
+    Raises:
+        MalformedAnswer: No JSON, or not exactly one answer to each call.
+    """
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedAnswer("answered with something that is not JSON-RPC") from error
+    if not encoded.is_batch:
+        if _is_answer(document) and document.get("id") == encoded.ids[0]:
+            return [document]
+        # A node that could not read the request does not know its number.
+        if _is_answer(document) and document.get("id") is None and document.get("error"):
+            return [document]
+        raise MalformedAnswer("answered another question than the one it was asked")
+    if not isinstance(document, list):
+        if _is_answer(document) and document.get("error"):
+            raise MalformedAnswer(f"refuses many calls at once: {words_of(document)}")
+        raise MalformedAnswer("gave one answer to many calls")
+    by_id = {
+        each["id"]: each
+        for each in document
+        if _is_answer(each) and isinstance(each.get("id"), int)
+    }
+    if len(document) != len(encoded.ids) or any(each not in by_id for each in encoded.ids):
+        raise MalformedAnswer("gave answers that do not belong to the calls")
+    return [by_id[each] for each in encoded.ids]
+
+
+def answer_of(answer: Mapping[str, Any]) -> Answer:
+    """A node's answer as result or problem, whatever it says."""
+    problem = answer.get("error")
+    if problem is None:
+        return Answer(answer["result"], None)
+    if not isinstance(problem, dict):
+        return Answer(None, Problem(0, str(problem)[:300], None))
+    code = problem.get("code")
+    return Answer(
+        None, Problem(code if isinstance(code, int) else 0, words_of(answer), problem.get("data"))
+    )
+
+
+def result_of(answer: object) -> Any:
+    """A node's answer as a result.
+
+    Raises:
+        TooMuchError: The answer would be larger than the node gives.
+        BadResponseFormat: It is no answer.
+        Web3RPCError: The node answered with another error; a revert is among these.
+    """
+    if not _is_answer(answer):
+        raise BadResponseFormat("neither a result nor an error")
+    found = cast("dict[str, Any]", answer)
+    if found.get("error") is None:
+        return found["result"]
+    words = words_of(found)
+    if is_too_much(words):
+        raise TooMuchError(f"the node will not answer so much at once: {words[:200]}")
+    raise Web3RPCError(words, rpc_response=cast("RPCResponse", found))
+
+
+def words_of(answer: Mapping[str, Any]) -> str:
+    """The message of an error, shortened."""
+    problem = answer.get("error")
+    words = problem.get("message", problem) if isinstance(problem, dict) else problem
+    return str(words)[:300]
+
+
+def is_too_much(words: str) -> bool:
+    """Whether a node's words mean that a narrower question would be answered."""
+    lower = words.lower().replace("too many requests", "")
+    return any(each in lower for each in _TOO_MUCH_WORDS)
+
+
+def is_busy(answer: Mapping[str, Any]) -> bool:
+    """Whether an error means that the node has no time now, not that the question is wrong."""
+    problem = answer.get("error")
+    if problem is None:
+        return False
+    words = words_of(answer)
+    code = problem.get("code") if isinstance(problem, dict) else None
+    if code not in _BUSY_CODES and not any(each in words.lower() for each in _BUSY_WORDS):
+        return False
+    return not is_too_much(words)
+
+
+def _is_answer(value: object) -> bool:
+    return isinstance(value, dict) and ("result" in value or value.get("error") is not None)
+
+
+def _dumps(value: object) -> bytes:
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+
+
+def _plain(value: object) -> object:
+    """What web3 puts into parameters, as JSON has it."""
+    if isinstance(value, bytes | bytearray):
+        return "0x" + bytes(value).hex()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence | set | frozenset):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} is nothing JSON-RPC can carry")
+
+
+def _length(value: object) -> int:
+    if isinstance(value, str | bytes):
+        return len(value) + 3
+    if isinstance(value, Mapping):
+        return sum(_length(key) + _length(each) for key, each in value.items())
+    if isinstance(value, Sequence):
+        return sum(_length(each) for each in value)
+    return 20

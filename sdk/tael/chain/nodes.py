@@ -1,0 +1,265 @@
+"""Several nodes of one chain as if they were one.
+
+A read goes to one node; when that fails, the next one is asked, and the failed one is left alone
+for a while, checked again and returned to. Nothing that may change the chain is ever repeated or
+handed to a second node in here: that is for whoever wrote it down.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from web3.providers.base import JSONBaseProvider
+from web3.types import RPCEndpoint, RPCResponse
+
+from tael.chain.agreement import Tally
+from tael.chain.endpoint import Endpoint, Identity, NodeState
+from tael.chain.gathering import Answers, Gathering
+from tael.chain.jsonrpc import MAX_BATCH_CALLS, MAX_BODY_BYTES, Call, is_busy, split, words_of
+from tael.chain.roster import Roster, together
+from tael.chain.transport import NodeFailure
+from tael.errors import ConfigurationError, NetworkMismatchError, TooMuchError
+
+STALE_BLOCKS = 3
+"""A node further behind the highest block seen is passed over."""
+
+# Whatever is not known to only read is sent once, to one node.
+_READ_PREFIXES = ("eth_", "net_", "web3_", "debug_trace", "trace_", "txpool_")
+_WRITE_PREFIXES = ("eth_send", "eth_submit")
+
+
+class Nodes:
+    """The nodes that serve one chain.
+
+    Args:
+        urls: HTTP or HTTPS addresses, the preferred one first.
+        meant: Which chain must answer; what is open is filled by the first node that answers.
+        timeout_seconds: How long one answer may take.
+        stale_blocks: A node further behind the highest block seen is passed over.
+
+    Raises:
+        ConfigurationError: No URL, one that is none for HTTP, or the same twice.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        meant: Identity,
+        *,
+        timeout_seconds: float,
+        stale_blocks: int = STALE_BLOCKS,
+    ) -> None:
+        if not urls or len(set(urls)) != len(urls):
+            raise ConfigurationError("name each of the chain's nodes once, and at least one")
+        endpoints = [Endpoint(url, timeout_seconds=timeout_seconds) for url in urls]
+        self._roster = Roster(endpoints, meant, stale_blocks)
+        self._gathering = Gathering(self._send)
+
+    def __len__(self) -> int:
+        return len(self._roster.endpoints)
+
+    # Asking
+
+    def ask(self, method: str, params: Sequence[object]) -> dict[str, Any]:
+        """One call; a read goes to another node when the first one fails.
+
+        Returns:
+            The answer as the node gave it; it may be an error.
+
+        Raises:
+            NodeFailure: No node answered properly.
+            NetworkMismatchError: What answers serves another chain.
+        """
+        return self._ask([(method, params)], as_batch=False)[0]
+
+    def ask_many(self, calls: Sequence[Call]) -> Answers:
+        """Many calls in as few requests as their size allows; see `ask`."""
+        answers: Answers = []
+        for run in split(calls):
+            answers += self._ask(run, as_batch=True)
+        return answers
+
+    def gather(self, calls: Sequence[Call]) -> Answers:
+        """Reads that may share a request with what other threads ask meanwhile; see `ask`."""
+        runs = split(calls)
+        if len(runs) == 1:
+            return self._gathering.ask(calls)
+        return [answer for run in runs for answer in self._gathering.ask(run)]
+
+    def exchange(self, calls: Sequence[Call]) -> Answers:
+        """Many calls in one request, sent once to one node, whatever they do.
+
+        Raises:
+            NodeFailure: There is no proper answer to all of them; what became of them is open.
+            TooMuchError: They do not fit one request; nothing was sent.
+            NetworkMismatchError: What answers serves another chain; nothing was sent.
+        """
+        if len(split(calls)) > 1:
+            raise TooMuchError(
+                f"one request has at most {MAX_BATCH_CALLS} calls and {MAX_BODY_BYTES} bytes: "
+                "send fewer at once"
+            )
+        return self._ask_at(self._roster.next(), calls, as_batch=True)
+
+    def agree(self, method: str, params: Sequence[object], needed: int) -> dict[str, Any]:
+        """One call, answered alike by several nodes.
+
+        Args:
+            method: JSON-RPC method.
+            params: Its parameters.
+            needed: How many must give the same answer.
+
+        Raises:
+            DisagreementError: They contradict each other.
+            NodeUnavailableError: Too few answered.
+            NodeFailure: None answered.
+            NetworkMismatchError: What answers serves another chain.
+        """
+        self._roster.next()
+        tally = Tally(method, needed)
+        for endpoint in self._roster.each():
+            try:
+                (answer,) = self._ask_at(endpoint, [(method, params)], as_batch=False)
+                self._require_time(endpoint, answer)
+            except NodeFailure:
+                continue
+            if tally.add(endpoint.transport.shown, answer):
+                return answer
+        raise tally.refusal()
+
+    # Which chain, and how the nodes stand
+
+    def identify(self) -> Identity:
+        """Which chain this is: the one meant, or that of the first node that answers.
+
+        Raises:
+            NodeFailure: No node answers properly.
+            NetworkMismatchError: What answers serves another chain.
+        """
+        self._roster.next()
+        return self._roster.meant
+
+    def require_same_chain(self, within_seconds: float) -> None:
+        """Check again that the node to be asked next serves this chain.
+
+        Args:
+            within_seconds: A check that is no older than this will do.
+
+        Raises:
+            NodeFailure: No node answers properly.
+            NetworkMismatchError: What answers serves another chain.
+        """
+        tried: list[Endpoint] = []
+        while True:
+            endpoint = self._roster.next(tried)
+            if time.monotonic() - endpoint.checked_at <= within_seconds:
+                return
+            try:
+                self._roster.check(endpoint)
+            except (NodeFailure, NetworkMismatchError):
+                tried.append(endpoint)
+                if len(tried) == len(self):
+                    raise
+            else:
+                return
+
+    def states(self) -> list[NodeState]:
+        """How each node stands, in the order they were given."""
+        return self._roster.states()
+
+    def survey(self) -> None:
+        """Look at every node now that is not left alone; otherwise done aside every 2 seconds."""
+        self._roster.survey()
+
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        for endpoint in self._roster.endpoints:
+            endpoint.transport.close()
+
+    # Inside
+
+    def _send(self, calls: Sequence[Call]) -> Answers:
+        return self._ask(calls, as_batch=len(calls) > 1)
+
+    def _ask(self, calls: Sequence[Call], *, as_batch: bool) -> Answers:
+        tried: list[Endpoint] = []
+        failures: list[NodeFailure] = []
+        while True:
+            # Read before asking: other threads may hear of newer blocks meanwhile.
+            highest = self._roster.highest
+            endpoint = self._roster.next(tried)
+            try:
+                answers = self._ask_at(endpoint, calls, as_batch=as_batch)
+                if len(self) > 1:
+                    self._require_fit(endpoint, calls, answers, highest)
+                return answers
+            except NodeFailure as failure:
+                failures.append(failure)
+                tried.append(endpoint)
+                if len(tried) == len(self) or not all(map(_only_reads, calls)):
+                    raise together(failures) from failure
+
+    def _ask_at(self, endpoint: Endpoint, calls: Sequence[Call], *, as_batch: bool) -> Answers:
+        try:
+            answers = endpoint.ask(calls, as_batch=as_batch)
+        except NodeFailure as failure:
+            self._roster.note_failure(endpoint, failure)
+            raise
+        endpoint.note_success()
+        return answers
+
+    def _require_fit(
+        self, endpoint: Endpoint, calls: Sequence[Call], answers: Answers, highest: int
+    ) -> None:
+        """With others to turn to, a node that is too busy or behind is not taken at its word."""
+        for call, answer in zip(calls, answers, strict=True):
+            self._require_time(endpoint, answer)
+            head = _head_in(call, answer)
+            if head is not None and not self._roster.note_head(endpoint, head, highest):
+                raise NodeFailure(endpoint.why)
+
+    def _require_time(self, endpoint: Endpoint, answer: dict[str, Any]) -> None:
+        if is_busy(answer):
+            failure = endpoint.transport.failure(f"answered: {words_of(answer)}", is_busy=True)
+            self._roster.note_failure(endpoint, failure)
+            raise failure
+
+
+class NodesProvider(JSONBaseProvider):
+    """Lets web3 ask through `Nodes`; it repeats nothing by itself."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        super().__init__()
+        self._nodes = nodes
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        """One call; see `Nodes.ask`."""
+        answer: Any = self._nodes.ask(method, params or [])
+        return answer  # type: ignore[no-any-return]
+
+    def make_batch_request(
+        self, requests: list[tuple[RPCEndpoint, Any]]
+    ) -> list[RPCResponse] | RPCResponse:
+        """Many calls; see `Nodes.ask_many`."""
+        answers: Any = self._nodes.ask_many([(method, params or []) for method, params in requests])
+        return answers  # type: ignore[no-any-return]
+
+
+def _only_reads(call: Call) -> bool:
+    return call[0].startswith(_READ_PREFIXES) and not call[0].startswith(_WRITE_PREFIXES)
+
+
+def _head_in(call: Call, answer: dict[str, Any]) -> int | None:
+    """The latest block's number, if that is what was asked and answered."""
+    method, params = call
+    value = answer.get("result")
+    if method == "eth_getBlockByNumber" and params and params[0] == "latest":
+        value = value.get("number") if isinstance(value, dict) else None
+    elif method != "eth_blockNumber":
+        return None
+    try:
+        return int(value, 16) if isinstance(value, str) else None
+    except ValueError:
+        return None

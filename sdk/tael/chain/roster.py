@@ -1,0 +1,225 @@
+"""Which of a chain's nodes to ask next: in the order given, unless failed, behind or elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+from tael.chain.endpoint import Endpoint, Identity, NodeState
+from tael.chain.transport import NodeFailure
+from tael.errors import NetworkMismatchError
+
+SURVEY_SECONDS = 2.0
+"""How often all nodes are looked at, while any of them is asked at all."""
+
+_log = logging.getLogger(__name__)
+
+
+class Roster:
+    """The nodes of one chain and how each stands.
+
+    Args:
+        endpoints: The nodes, the preferred one first.
+        meant: Which chain must answer; what is open is filled by the first node that answers.
+        stale_blocks: A node further behind the highest block seen is passed over.
+    """
+
+    def __init__(self, endpoints: Sequence[Endpoint], meant: Identity, stale_blocks: int) -> None:
+        self.endpoints = tuple(endpoints)
+        self.meant = meant
+        self.highest = 0
+        self._stale_blocks = stale_blocks
+        self._guard = threading.Lock()
+        self._surveying = threading.Lock()
+        self._surveyed_at = float("-inf")
+
+    @property
+    def is_single(self) -> bool:
+        """Whether there is no other node to turn to or to compare with."""
+        return len(self.endpoints) == 1
+
+    def next(self, tried: Sequence[Endpoint] = ()) -> Endpoint:
+        """The node to ask now, none of those tried already; it is checked first if need be.
+
+        Raises:
+            NodeFailure: None of them can be asked.
+            NetworkMismatchError: All that answer serve another chain.
+        """
+        self._survey_when_due()
+        for endpoint in self.endpoints:
+            if endpoint.is_ready and endpoint not in tried:
+                return endpoint
+        now = time.monotonic()
+        left = [each for each in self.endpoints if each not in tried]
+        left.sort(key=lambda each: each.rests_until)
+        # When all of them rest, only the one that has rested longest is disturbed.
+        for endpoint in [each for each in left if each.rests_until <= now] or left[:1]:
+            try:
+                self.check(endpoint)
+            except (NodeFailure, NetworkMismatchError):
+                continue
+            return endpoint
+        return self._level(left)
+
+    def each(self) -> Iterator[Endpoint]:
+        """The nodes that serve this chain, ready ones first, however far they are."""
+        self._survey_when_due()
+        order = sorted(self.endpoints, key=lambda each: (not each.is_ready, each.rests_until))
+        for endpoint in order:
+            if not endpoint.is_ready:
+                try:
+                    self.check(endpoint)
+                except (NodeFailure, NetworkMismatchError):
+                    if endpoint.standing != "behind":
+                        continue
+            yield endpoint
+
+    def check(self, endpoint: Endpoint) -> None:
+        """Ask a node which chain it serves and how far it is.
+
+        Raises:
+            NodeFailure: It does not answer properly, or is behind.
+            NetworkMismatchError: It serves another chain.
+        """
+        asked_at = time.monotonic()
+        with endpoint.checking:
+            # Another thread may have checked it while this one waited.
+            if endpoint.checked_at < asked_at:
+                self._check(endpoint)
+        if not endpoint.is_ready:
+            raise endpoint.refusal()
+
+    def survey(self) -> None:
+        """Look at every node that does not rest: its chain unless it is ready, and its head."""
+        with self._surveying:
+            self._survey()
+
+    def states(self) -> list[NodeState]:
+        """How each node stands, in the order they were given."""
+        return [endpoint.state() for endpoint in self.endpoints]
+
+    # What an answer tells about the node it came from
+
+    def note_failure(self, endpoint: Endpoint, failure: NodeFailure) -> None:
+        """A node failed: others are asked first for a while."""
+        if self.is_single and failure.is_busy:
+            return  # checking it again would only make it busier
+        with self._guard, _Reported(endpoint):
+            endpoint.note_failure(failure)
+
+    def note_head(self, endpoint: Endpoint, head: int, highest: int) -> bool:
+        """A node named its latest block.
+
+        Args:
+            endpoint: The node.
+            head: The block's number.
+            highest: The highest block known before the node was asked.
+
+        Returns:
+            Whether it is near enough to the others to count.
+        """
+        with self._guard, _Reported(endpoint):
+            return self._is_near(endpoint, head, highest)
+
+    # Inside
+
+    def _check(self, endpoint: Endpoint) -> None:
+        highest = self.highest
+        try:
+            identity = endpoint.read_identity()
+            head = None if self.is_single else endpoint.read_head()
+        except NodeFailure as failure:
+            self.note_failure(endpoint, failure)
+            return
+        with self._guard, _Reported(endpoint):
+            what = self.meant.mismatch(identity)
+            if what is not None:
+                endpoint.note_other_chain(what)
+                return
+            self.meant = identity
+            if head is None or self._is_near(endpoint, head, highest):
+                endpoint.note_checked(identity)
+
+    def _is_near(self, endpoint: Endpoint, head: int, highest: int) -> bool:
+        is_near = endpoint.note_head(head, highest=highest, tolerance=self._stale_blocks)
+        self.highest = max(self.highest, head)
+        return is_near
+
+    def _level(self, left: Sequence[Endpoint]) -> Endpoint:
+        """No node is ready: what that means, unless most of them merely lack a block nobody has."""
+        behind = [each for each in left if each.standing == "behind" and each.head is not None]
+        with self._guard:
+            # A chain that went back, or a node that is gone and had claimed a block that never was.
+            # Of two nodes one cannot outvote the other.
+            if 2 * len(behind) > len(self.endpoints):
+                self.highest = max(each.head or 0 for each in behind)
+                best = max(behind, key=lambda each: each.head or 0)
+                best.note_checked(self.meant)
+                return best
+        refusals = [each.refusal() for each in self.endpoints if not each.is_ready]
+        elsewhere = [each for each in refusals if isinstance(each, NetworkMismatchError)]
+        if len(elsewhere) == len(self.endpoints):
+            raise elsewhere[0]
+        raise together([each for each in refusals if each not in elsewhere] or refusals)
+
+    def _survey_when_due(self) -> None:
+        if self.is_single or time.monotonic() - self._surveyed_at < SURVEY_SECONDS:
+            return
+        if not self._surveying.acquire(blocking=False):
+            return
+        self._surveyed_at = time.monotonic()
+        try:
+            # Aside, so that no call waits for a node that it does not need.
+            threading.Thread(target=self._survey_aside, name="tael-nodes", daemon=True).start()
+        except RuntimeError:
+            self._surveying.release()  # the interpreter is ending
+
+    def _survey_aside(self) -> None:
+        try:
+            self._survey()
+        finally:
+            self._surveying.release()
+
+    def _survey(self) -> None:
+        self._surveyed_at = time.monotonic()
+        for endpoint in self.endpoints:
+            try:
+                if endpoint.is_ready:
+                    highest = self.highest
+                    self.note_head(endpoint, endpoint.read_head(), highest)
+                elif endpoint.rests_until <= time.monotonic():
+                    self.check(endpoint)
+            except NodeFailure as failure:
+                if endpoint.is_ready:
+                    self.note_failure(endpoint, failure)
+            except NetworkMismatchError:
+                continue  # noted; whoever asks next takes another one
+
+
+class _Reported:
+    """Reports a node that changed its standing within the block."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._before = endpoint.standing
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        after = self._endpoint.standing
+        if after == self._before:
+            return
+        if after == "ready":
+            _log.info("node %s is in use", self._endpoint.transport.shown)
+        else:
+            _log.warning("node left out: %s", self._endpoint.why)
+
+
+def together(refusals: Sequence[Exception]) -> NodeFailure:
+    """One failure of several nodes, each named with what it did."""
+    if len(refusals) == 1:
+        return NodeFailure(str(refusals[0]))
+    return NodeFailure("no node answers: " + "; ".join(str(each) for each in refusals))
