@@ -3,6 +3,34 @@
 from __future__ import annotations
 
 from tael.store.tables.common import chains, metadata
+from tael.store.tables.index import (
+    balances,
+    blocks,
+    contracts,
+    deployments,
+    holds,
+    movements,
+    payments,
+    receipts,
+    subscriptions,
+)
 from tael.store.tables.journal import keys, openings, scans, transactions, writes
 
-__all__ = ["chains", "keys", "metadata", "openings", "scans", "transactions", "writes"]
+__all__ = [
+    "balances",
+    "blocks",
+    "chains",
+    "contracts",
+    "deployments",
+    "holds",
+    "keys",
+    "metadata",
+    "movements",
+    "openings",
+    "payments",
+    "receipts",
+    "scans",
+    "subscriptions",
+    "transactions",
+    "writes",
+]
