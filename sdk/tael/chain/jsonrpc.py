@@ -109,7 +109,8 @@ def split(calls: Sequence[Call]) -> list[Sequence[Call]]:
             runs.append(calls[start:index])
             start, size = index, 0
         size += length
-    runs.append(calls[start:])
+    if calls:
+        runs.append(calls[start:])
     return runs
 
 
