@@ -15,7 +15,7 @@ from typing import Any, Literal
 from web3.exceptions import BadResponseFormat, Web3RPCError
 
 from tael.chain.jsonrpc import Call, MalformedAnswer, decode, encode, result_of
-from tael.chain.transport import NodeFailure, Transport
+from tael.chain.transport import NodeFailure, Post, Transport
 from tael.errors import NetworkMismatchError, TooMuchError
 
 Standing = Literal["ready", "untried", "failed", "behind", "other_chain"]
@@ -78,7 +78,7 @@ class Endpoint:
     """
 
     def __init__(self, url: str, *, timeout_seconds: float) -> None:
-        self.transport = Transport(url, timeout_seconds=timeout_seconds)
+        self.transport = Transport(url, timeout_seconds=timeout_seconds, greet=self._greet)
         self.standing: Standing = "untried"
         self.why = ""
         self.head: int | None = None
@@ -112,23 +112,23 @@ class Endpoint:
 
         Raises:
             NodeFailure: There is no proper answer to all of them.
+            NetworkMismatchError: It serves another chain by now; the calls were not sent.
         """
-        encoded = encode(calls, as_batch=as_batch)
-        body = self.transport.post(encoded.body)
-        try:
-            return decode(body, encoded)
-        except MalformedAnswer as error:
-            raise self.transport.failure(str(error)) from error
+        return self._ask(self.transport.post, calls, as_batch=as_batch)
 
-    def read_identity(self) -> Identity:
+    def read_identity(self, post: Post | None = None) -> Identity:
         """Which chain answers.
+
+        Args:
+            post: The way to ask; None is any connection.
 
         Raises:
             NodeFailure: It does not say so properly.
         """
+        post = post or self.transport.post
         try:
-            chain_id = int(self._result("eth_chainId"), 16)
-            genesis_hash = self._result("eth_getBlockByNumber", "0x0", False)["hash"]
+            chain_id = int(self._result(post, "eth_chainId"), 16)
+            genesis_hash = self._result(post, "eth_getBlockByNumber", "0x0", False)["hash"]
             return Identity(chain_id, str(genesis_hash).lower())
         except (TypeError, KeyError, ValueError) as error:
             raise self.transport.failure("does not say which chain it serves") from error
@@ -140,13 +140,30 @@ class Endpoint:
             NodeFailure: It does not say so properly.
         """
         try:
-            return int(self._result("eth_blockNumber"), 16)
+            return int(self._result(self.transport.post, "eth_blockNumber"), 16)
         except (TypeError, ValueError) as error:
             raise self.transport.failure("does not say how far it is") from error
 
-    def _result(self, method: str, *params: object) -> Any:
+    def _greet(self, post: Post) -> None:
+        """On a connection that nothing joins to the last one: the same chain, or no answer."""
+        if self.identity is None:
+            return  # nothing was believed so far: it is checked before that
+        what = self.identity.mismatch(self.read_identity(post))
+        if what is not None:
+            raise NetworkMismatchError(self.transport.failure(what).message)
+        self.checked_at = time.monotonic()
+
+    def _ask(self, post: Post, calls: Sequence[Call], *, as_batch: bool) -> list[dict[str, Any]]:
+        encoded = encode(calls, as_batch=as_batch)
+        body = post(encoded.body)
         try:
-            return result_of(self.ask([(method, params)], as_batch=False)[0])
+            return decode(body, encoded)
+        except MalformedAnswer as error:
+            raise self.transport.failure(str(error)) from error
+
+    def _result(self, post: Post, method: str, *params: object) -> Any:
+        try:
+            return result_of(self._ask(post, [(method, params)], as_batch=False)[0])
         except (BadResponseFormat, Web3RPCError, TooMuchError) as error:
             raise self.transport.failure(f"does not answer {method}: {error}") from error
 
@@ -168,10 +185,10 @@ class Endpoint:
         self.rests_until = time.monotonic() + min(rest, LONGEST_REST_SECONDS)
         self._leave("failed", failure.message)
 
-    def note_other_chain(self, what: str) -> None:
+    def note_other_chain(self, why: str) -> None:
         """It serves another chain: left out, and looked at again much later."""
         self.rests_until = time.monotonic() + OTHER_CHAIN_REST_SECONDS
-        self._leave("other_chain", self.transport.failure(what).message)
+        self._leave("other_chain", why)
 
     def note_head(self, head: int, *, highest: int, tolerance: int) -> bool:
         """How far it is, compared with the highest block known before it was asked.
@@ -194,6 +211,6 @@ class Endpoint:
         return False
 
     def _leave(self, standing: Standing, why: str) -> None:
-        self.standing, self.why = standing, why
+        self.standing, self.why, self.identity = standing, why, None
         self.checked_at = time.monotonic()
         self.transport.close()

@@ -123,7 +123,7 @@ class Nodes:
             try:
                 (answer,) = self._ask_at(endpoint, [(method, params)], as_batch=False)
                 self._require_time(endpoint, answer)
-            except NodeFailure:
+            except (NodeFailure, NetworkMismatchError):
                 continue
             if tally.add(endpoint.transport.shown, answer):
                 return answer
@@ -185,7 +185,7 @@ class Nodes:
 
     def _ask(self, calls: Sequence[Call], *, as_batch: bool) -> Answers:
         tried: list[Endpoint] = []
-        failures: list[NodeFailure] = []
+        failures: list[NodeFailure | NetworkMismatchError] = []
         while True:
             # Read before asking: other threads may hear of newer blocks meanwhile.
             highest = self._roster.highest
@@ -195,10 +195,10 @@ class Nodes:
                 if len(self) > 1:
                     self._require_fit(endpoint, calls, answers, highest)
                 return answers
-            except NodeFailure as failure:
+            except (NodeFailure, NetworkMismatchError) as failure:
                 failures.append(failure)
                 tried.append(endpoint)
-                if len(tried) == len(self) or not all(map(_only_reads, calls)):
+                if not all(map(_only_reads, calls)) or self._is_hopeless(tried):
                     raise together(failures) from failure
 
     def _ask_at(self, endpoint: Endpoint, calls: Sequence[Call], *, as_batch: bool) -> Answers:
@@ -206,6 +206,9 @@ class Nodes:
             answers = endpoint.ask(calls, as_batch=as_batch)
         except NodeFailure as failure:
             self._roster.note_failure(endpoint, failure)
+            raise
+        except NetworkMismatchError as error:
+            self._roster.note_other_chain(endpoint, error.message)
             raise
         endpoint.note_success()
         return answers
@@ -216,9 +219,17 @@ class Nodes:
         """With others to turn to, a node that is too busy or behind is not taken at its word."""
         for call, answer in zip(calls, answers, strict=True):
             self._require_time(endpoint, answer)
-            head = _head_in(call, answer)
-            if head is not None and not self._roster.note_head(endpoint, head, highest):
+            number, is_head = _block_in(call, answer)
+            if not is_head:
+                self._roster.note_block(number)
+            elif not self._roster.note_head(endpoint, number, highest):
                 raise NodeFailure(endpoint.why)
+
+    def _is_hopeless(self, tried: Sequence[Endpoint]) -> bool:
+        """Whether every node was tried, and failed: those behind may turn out to be the chain."""
+        if len(tried) < len(self):
+            return False
+        return len(tried) >= 2 * len(self) or all(each.standing != "behind" for each in tried)
 
     def _require_time(self, endpoint: Endpoint, answer: dict[str, Any]) -> None:
         if is_busy(answer):
@@ -251,15 +262,19 @@ def _only_reads(call: Call) -> bool:
     return call[0].startswith(_READ_PREFIXES) and not call[0].startswith(_WRITE_PREFIXES)
 
 
-def _head_in(call: Call, answer: dict[str, Any]) -> int | None:
-    """The latest block's number, if that is what was asked and answered."""
+def _block_in(call: Call, answer: dict[str, Any]) -> tuple[int, bool]:
+    """The highest block that an answer shows to exist, and whether it is the node's latest."""
     method, params = call
     value = answer.get("result")
-    if method == "eth_getBlockByNumber" and params and params[0] == "latest":
-        value = value.get("number") if isinstance(value, dict) else None
-    elif method != "eth_blockNumber":
-        return None
+    is_head = method == "eth_blockNumber"
+    if isinstance(value, dict) and method == "eth_getBlockByNumber":
+        is_head = bool(params) and params[0] == "latest"
+        value = value.get("number")
+    elif isinstance(value, dict) and method == "eth_getTransactionReceipt":
+        value = value.get("blockNumber")
+    elif not is_head:
+        return 0, False
     try:
-        return int(value, 16) if isinstance(value, str) else None
+        return int(str(value), 16), is_head
     except ValueError:
-        return None
+        return 0, False

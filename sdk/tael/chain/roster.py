@@ -49,7 +49,7 @@ class Roster:
         """
         self._survey_when_due()
         for endpoint in self.endpoints:
-            if endpoint.is_ready and endpoint not in tried:
+            if endpoint not in tried and self._is_ready(endpoint):
                 return endpoint
         now = time.monotonic()
         left = [each for each in self.endpoints if each not in tried]
@@ -61,7 +61,7 @@ class Roster:
             except (NodeFailure, NetworkMismatchError):
                 continue
             return endpoint
-        return self._level(left)
+        return self._level()
 
     def each(self) -> Iterator[Endpoint]:
         """The nodes that serve this chain, ready ones first, however far they are."""
@@ -109,6 +109,16 @@ class Roster:
         with self._guard, _Reported(endpoint):
             endpoint.note_failure(failure)
 
+    def note_other_chain(self, endpoint: Endpoint, why: str) -> None:
+        """A node serves another chain than the one meant."""
+        with self._guard, _Reported(endpoint):
+            endpoint.note_other_chain(why)
+
+    def note_block(self, number: int) -> None:
+        """A node named a block that is in the chain: others have it too, or are behind."""
+        with self._guard:
+            self.highest = max(self.highest, number)
+
     def note_head(self, endpoint: Endpoint, head: int, highest: int) -> bool:
         """A node named its latest block.
 
@@ -125,19 +135,28 @@ class Roster:
 
     # Inside
 
+    def _is_ready(self, endpoint: Endpoint) -> bool:
+        """Whether a node may be asked; one that was not asked lately is measured first."""
+        if endpoint.is_ready and self._lags(endpoint):
+            self._measure(endpoint)
+        return endpoint.is_ready
+
+    def _lags(self, endpoint: Endpoint) -> bool:
+        return (endpoint.head or 0) + self._stale_blocks < self.highest
+
     def _check(self, endpoint: Endpoint) -> None:
         highest = self.highest
         try:
             identity = endpoint.read_identity()
+            what = self.meant.mismatch(identity)
+            if what is not None:
+                self.note_other_chain(endpoint, endpoint.transport.failure(what).message)
+                return
             head = None if self.is_single else endpoint.read_head()
         except NodeFailure as failure:
             self.note_failure(endpoint, failure)
             return
         with self._guard, _Reported(endpoint):
-            what = self.meant.mismatch(identity)
-            if what is not None:
-                endpoint.note_other_chain(what)
-                return
             self.meant = identity
             if head is None or self._is_near(endpoint, head, highest):
                 endpoint.note_checked(identity)
@@ -147,9 +166,9 @@ class Roster:
         self.highest = max(self.highest, head)
         return is_near
 
-    def _level(self, left: Sequence[Endpoint]) -> Endpoint:
+    def _level(self) -> Endpoint:
         """No node is ready: what that means, unless most of them merely lack a block nobody has."""
-        behind = [each for each in left if each.standing == "behind" and each.head is not None]
+        behind = [each for each in self.endpoints if each.standing == "behind"]
         with self._guard:
             # A chain that went back, or a node that is gone and had claimed a block that never was.
             # Of two nodes one cannot outvote the other.
@@ -158,11 +177,7 @@ class Roster:
                 best = max(behind, key=lambda each: each.head or 0)
                 best.note_checked(self.meant)
                 return best
-        refusals = [each.refusal() for each in self.endpoints if not each.is_ready]
-        elsewhere = [each for each in refusals if isinstance(each, NetworkMismatchError)]
-        if len(elsewhere) == len(self.endpoints):
-            raise elsewhere[0]
-        raise together([each for each in refusals if each not in elsewhere] or refusals)
+        raise together([each.refusal() for each in self.endpoints if not each.is_ready])
 
     def _survey_when_due(self) -> None:
         if self.is_single or time.monotonic() - self._surveyed_at < SURVEY_SECONDS:
@@ -185,17 +200,26 @@ class Roster:
     def _survey(self) -> None:
         self._surveyed_at = time.monotonic()
         for endpoint in self.endpoints:
-            try:
-                if endpoint.is_ready:
-                    highest = self.highest
-                    self.note_head(endpoint, endpoint.read_head(), highest)
-                elif endpoint.rests_until <= time.monotonic():
+            if endpoint.is_ready:
+                self._measure(endpoint)
+            elif endpoint.rests_until <= time.monotonic():
+                try:
                     self.check(endpoint)
-            except NodeFailure as failure:
-                if endpoint.is_ready:
-                    self.note_failure(endpoint, failure)
-            except NetworkMismatchError:
-                continue  # noted; whoever asks next takes another one
+                except (NodeFailure, NetworkMismatchError):
+                    continue  # noted; whoever asks next takes another one
+        # Those asked first were compared with what the later ones had not said yet.
+        for endpoint in self.endpoints:
+            if endpoint.is_ready and self._lags(endpoint):
+                self._measure(endpoint)
+
+    def _measure(self, endpoint: Endpoint) -> None:
+        highest = self.highest
+        try:
+            self.note_head(endpoint, endpoint.read_head(), highest)
+        except NodeFailure as failure:
+            self.note_failure(endpoint, failure)
+        except NetworkMismatchError as error:
+            self.note_other_chain(endpoint, error.message)
 
 
 class _Reported:
@@ -218,8 +242,14 @@ class _Reported:
             _log.warning("node left out: %s", self._endpoint.why)
 
 
-def together(refusals: Sequence[Exception]) -> NodeFailure:
-    """One failure of several nodes, each named with what it did."""
-    if len(refusals) == 1:
-        return NodeFailure(str(refusals[0]))
-    return NodeFailure("no node answers: " + "; ".join(str(each) for each in refusals))
+def together(
+    refusals: Sequence[NodeFailure | NetworkMismatchError],
+) -> NodeFailure | NetworkMismatchError:
+    """One error for what several nodes did, each named; a mismatch only if all serve another chain.
+
+    A node that is merely gone may come back and be the right one.
+    """
+    failures = [each for each in refusals if isinstance(each, NodeFailure)]
+    if len(refusals) == 1 or (refusals and not failures):
+        return refusals[0]
+    return NodeFailure("no node answers: " + "; ".join(each.message for each in refusals))

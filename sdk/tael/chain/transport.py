@@ -11,10 +11,11 @@ import http.client
 import os
 import select
 import ssl
+import threading
 import time
 import urllib.request
 import zlib
-from collections import deque
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -31,6 +32,10 @@ MAX_IDLE_CONNECTIONS = 32
 # Ganache, as every server on Node.js, closes what is idle for five seconds.
 _IDLE_SECONDS = 4.0
 _PIECE_BYTES = 256 * 1024
+
+
+Post = Callable[[bytes], bytes]
+"""Sends a request and gives its answer."""
 
 
 class NodeFailure(OSError):  # noqa: N818 - reaches callers only through `Chain.w3`
@@ -55,12 +60,16 @@ class Transport:
     Args:
         url: HTTP or HTTPS address; user and password in it become basic authentication.
         timeout_seconds: How long one answer may take, from the first byte sent to the last read.
+        greet: Called with a way to post when a connection is new and no other is open: since the
+            last one ended, another node may have taken the place. What it raises stops the post.
 
     Raises:
         ConfigurationError: The URL, or the proxy the environment names for it, is none for HTTP.
     """
 
-    def __init__(self, url: str, *, timeout_seconds: float) -> None:
+    def __init__(
+        self, url: str, *, timeout_seconds: float, greet: Callable[[Post], None] = lambda _: None
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigurationError("the node's URL must begin with http:// or https://")
@@ -79,7 +88,10 @@ class Transport:
             self._headers.update(self._proxy[2])
         if not self.is_loopback:
             self._headers["Accept-Encoding"] = "gzip"
-        self._idle: deque[tuple[http.client.HTTPConnection, float]] = deque()
+        self._greet = greet
+        self._guard = threading.Lock()
+        self._idle: list[tuple[http.client.HTTPConnection, float]] = []
+        self._open_count = 0
         self._owner = os.getpid()
 
     def post(self, body: bytes) -> bytes:
@@ -88,28 +100,23 @@ class Transport:
         Raises:
             NodeFailure: Refused, hung up, too slow, too long, or an HTTP status other than 200.
         """
-        deadline = time.monotonic() + self._timeout_seconds
-        connection = self._take()
+        connection, is_only_one = self._take()
         is_clean = False
         try:
-            connection.request("POST", self._target, body, self._headers)
-            response = connection.getresponse()
-            answer = self._read(response, deadline)
-            is_clean = not response.will_close
-        except (OSError, http.client.HTTPException, zlib.error) as error:
-            if isinstance(error, NodeFailure):
-                raise
-            raise self.failure(_what(error)) from error
+            if is_only_one:
+                self._greet(lambda words: self._send(connection, words))
+            answer = self._send(connection, body)
+            is_clean = True
+            return answer
+        except NodeFailure as failure:
+            is_clean = failure.is_busy
+            raise
         finally:
             # What was left in the middle of an answer would give the rest of it to the next one.
-            if is_clean:
+            if is_clean and connection.sock is not None:
                 self._give_back(connection)
             else:
-                connection.close()
-        if response.status != 200:
-            is_busy = response.status == 429
-            raise self.failure(f"answered HTTP {response.status}", is_busy=is_busy)
-        return answer
+                self._drop(connection)
 
     def failure(self, what: str, *, is_busy: bool = False) -> NodeFailure:
         """The failure of this node to raise: what it did, to be read after its URL."""
@@ -117,12 +124,27 @@ class Transport:
 
     def close(self) -> None:
         """Close the connections that are kept open and idle."""
-        while self._idle:
-            try:
-                connection, _ = self._idle.pop()
-            except IndexError:
-                return
-            connection.close()
+        with self._guard:
+            idle, self._idle = self._idle, []
+        for connection, _ in idle:
+            self._drop(connection)
+
+    # One request
+
+    def _send(self, connection: http.client.HTTPConnection, body: bytes) -> bytes:
+        deadline = time.monotonic() + self._timeout_seconds
+        try:
+            connection.request("POST", self._target, body, self._headers)
+            response = connection.getresponse()
+            answer = self._read(response, deadline)
+        except NodeFailure:
+            raise
+        except (OSError, http.client.HTTPException, zlib.error) as error:
+            raise self.failure(_what(error)) from error
+        if response.status != 200:
+            is_busy = response.status == 429
+            raise self.failure(f"answered HTTP {response.status}", is_busy=is_busy)
+        return answer
 
     def _read(self, response: http.client.HTTPResponse, deadline: float) -> bytes:
         pieces = []
@@ -144,25 +166,34 @@ class Transport:
             raise http.client.IncompleteRead(b"", response.length)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def _take(self) -> http.client.HTTPConnection:
-        if self._owner != os.getpid():
-            # A forked process would read its parent's answers.
-            self._idle, self._owner = deque(), os.getpid()
-        while self._idle:
-            try:
+    # The connections
+
+    def _take(self) -> tuple[http.client.HTTPConnection, bool]:
+        """A connection, and whether it is new while no other one is open."""
+        with self._guard:
+            if self._owner != os.getpid():
+                # A forked process would read its parent's answers.
+                self._idle, self._open_count, self._owner = [], 0, os.getpid()
+            while self._idle:
                 connection, since = self._idle.pop()
-            except IndexError:
-                break
-            if time.monotonic() - since < _IDLE_SECONDS and not _is_readable(connection):
-                return connection
-            connection.close()
-        return self._open()
+                if time.monotonic() - since < _IDLE_SECONDS and not _is_readable(connection):
+                    return connection, False
+                self._open_count -= 1
+                connection.close()
+            self._open_count += 1
+            return self._open(), self._open_count == 1
 
     def _give_back(self, connection: http.client.HTTPConnection) -> None:
-        if len(self._idle) < MAX_IDLE_CONNECTIONS:
-            self._idle.append((connection, time.monotonic()))
-        else:
-            connection.close()
+        with self._guard:
+            if len(self._idle) < MAX_IDLE_CONNECTIONS:
+                self._idle.append((connection, time.monotonic()))
+                return
+        self._drop(connection)
+
+    def _drop(self, connection: http.client.HTTPConnection) -> None:
+        with self._guard:
+            self._open_count -= 1
+        connection.close()
 
     def _open(self) -> http.client.HTTPConnection:
         host, port, timeout = self._host, self._port, self._timeout_seconds
