@@ -22,7 +22,7 @@ from scripts.main_job.cast import (
 from scripts.main_job.known_gas import use_known_gas
 from scripts.main_job.record import Record, Refusal, Scene, Step
 from scripts.main_job.show import Show
-from tael import Chain, Client, Manifest, Money, Sender, TaelError, Written
+from tael import Chain, Client, Manifest, Money, TaelError, Written
 from tael.deployment import DeploymentPlan, deploy
 from tael.errors import ContractRevertedError
 from tael.testing import start_node
@@ -216,20 +216,22 @@ def open_stage(kind: NodeKind, folder: Path, show: Show) -> Iterator[Stage]:
         plan = replace(plan, members={**plan.members, "ATTESTOR": (roles["auditor"].address,)})
         path = folder / "manifest.json"
         path.unlink(missing_ok=True)
-        sender = Sender(chain)
-        manifest = deploy(chain, roles["deployer"], plan, manifest_path=path, sender=sender)
+        manifest = deploy(chain, roles["deployer"], plan, manifest_path=path)
         show.line(
             f"Deployed and verified: governance, escrow, {' and '.join(manifest.tokens)} tokens; "
             "the deployer keeps nothing"
         )
 
+        def store(name: str) -> Path:
+            return folder / "journals" / f"{name}.db"
+
         def client(role: str) -> Client:
-            return Client(chain, manifest, roles[role], sender=sender)
+            return Client(chain, manifest, roles[role], store=store(role))
 
         banks = []
         for index, (name, code) in enumerate(zip(BANK_NAMES, CODES, strict=True)):
             # Each bank has a connection of its own, as it would at home.
-            own = Client(_connect(node), manifest, roles[code])
+            own = Client(_connect(node), manifest, roles[code], store=store(code))
             banks.append(Bank(index, name, code, own))
         yield Stage(
             node=node,
@@ -241,7 +243,7 @@ def open_stage(kind: NodeKind, folder: Path, show: Show) -> Iterator[Stage]:
             guardian=client("guardian"),
             auditor=client("auditor"),
             stranger=client("stranger"),
-            reader=Client(chain, manifest, sender=sender),
+            reader=Client(chain, manifest),
             banks=banks,
         )
 

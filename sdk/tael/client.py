@@ -5,22 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tael.chain import Chain, Sender, require_address
+from tael.chain import Chain, require_address
+from tael.journal import Journal
 from tael.manifest import Manifest
+from tael.outbox import FeePolicy, Finality, Outbox
+from tael.outbox.outbox import WAIT_SECONDS
 from tael.services.balances import Balances
 from tael.services.contracts import Contract
 from tael.services.directory import Directory
 from tael.services.gateway import Gateway
 from tael.services.operations import Operations
+from tael.services.outcomes import Outcomes
 from tael.services.participants import Participants
 from tael.services.payments import Payments
 from tael.signers import require_usable
+from tael.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tael.history import History
+    from tael.models import Resolution
     from tael.money import Currency
+    from tael.outbox import Change
+    from tael.outbox.lane import Step
     from tael.signers import Signer
 
 __all__ = ["Client"]
@@ -41,8 +49,16 @@ class Client:
         reference_secret: At least 32 bytes that the participant's identifiers derive from; None
             takes it from the signer, which then must be the participant's own key and sign
             deterministically. The same secret belongs into every process of the participant.
-        sender: Sends transactions; None makes one. Clients of one process that sign with the same
-            key must share it.
+        store: The database of the journal: a path, a `sqlite:///` or `postgresql://` URL, or an
+            open store; None is the user's own file. Everything that writes for the participant
+            belongs on one store, whatever process or host it runs in. A client that only reads
+            opens none.
+        wait_seconds: How long a write waits for inclusion before it is an unknown outcome.
+        fees: What is offered for gas, and when more; None is the default policy.
+        finality: When included is final; None takes what fits the chain.
+        simulate: Whether each write is tried on the node before it is signed, so that a refusal
+            costs nothing. Without, gas limits come from measured bounds and a refusal is found in
+            a block.
 
     Raises:
         NetworkMismatchError: Another chain than the manifest's.
@@ -71,7 +87,12 @@ class Client:
         *,
         participant: str | None = None,
         reference_secret: bytes | None = None,
-        sender: Sender | None = None,
+        store: Store | str | Path | None = None,
+        wait_seconds: float = WAIT_SECONDS,
+        fees: FeePolicy | None = None,
+        finality: Finality | str | None = None,
+        simulate: bool = True,
+        on_step: Step | None = None,
     ) -> None:
         self.manifest = manifest if isinstance(manifest, Manifest) else Manifest.load(manifest)
         self.chain = (
@@ -85,19 +106,29 @@ class Client:
         if signer is not None:
             require_usable(signer, self.chain)
         self.signer = signer
+        self._store = store
+        self._owns_store = not isinstance(store, Store)
+        self._sending: dict[str, Any] = {
+            "wait_seconds": wait_seconds,
+            "fees": fees,
+            "finality": Finality.parse(finality) if isinstance(finality, str) else finality,
+            "on_step": on_step,
+        }
         self._gateway = Gateway(
             self.chain,
             self.manifest,
-            sender or Sender(self.chain),
+            self._open_outbox,
             signer,
             participant,
             reference_secret,
+            simulate=simulate,
         )
         self.balances = Balances(self._gateway)
         self.operations = Operations(self._gateway)
         self.participants = Participants(self._gateway, self.balances, self.operations)
         self.directory = Directory(self._gateway)
         self.payments = Payments(self._gateway, self.directory)
+        self._outcomes = Outcomes(self._gateway, self.payments)
 
     @property
     def participant(self) -> str:
@@ -107,6 +138,66 @@ class Client:
             ConfigurationError: This client can only read and names no participant.
         """
         return self._gateway.participant
+
+    # Outcomes
+
+    def resolve(self, reference: str) -> Resolution:
+        """What became of a write: settled, pending or absent, with the evidence.
+
+        `absent` is a promise: nothing that was signed for the reference can take effect any more.
+        It may be asked at any time, by any process on the participant's store.
+
+        Raises:
+            NodeUnavailableError: What is not final yet cannot be told without a node.
+        """
+        return self._outcomes.resolve(reference)
+
+    def resume(self, wait_seconds: float | None = None) -> list[Resolution]:
+        """Finish everything that was in flight when a process ended, and say what became of it.
+
+        Args:
+            wait_seconds: How long to wait for inclusion; None is the client's own time.
+
+        Returns:
+            One resolution for each reference that was open, oldest first.
+        """
+        return self._outcomes.resume(wait_seconds)
+
+    def listen(self, listener: Callable[[Change], None]) -> Callable[[], None]:
+        """Have a function called whenever a write changes its status.
+
+        It is called from a thread of the client's; what it raises is logged and goes no further.
+
+        Returns:
+            A function that ends it.
+        """
+        return self._gateway.outbox.listen(listener)
+
+    def reference_of(self, change: Change) -> str:
+        """The reference of the write that a change is about."""
+        return self._gateway.journal.record(change.write).reference
+
+    def close(self, wait_seconds: float = 2.0) -> None:
+        """End the client's threads and connections. What is in flight stays in the journal.
+
+        Args:
+            wait_seconds: How long to wait for a thread that is talking to a node.
+        """
+        if self._gateway.is_open:
+            self._gateway.outbox.close(wait_seconds)
+            if self._owns_store:
+                self._gateway.journal.store.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def _open_outbox(self) -> Outbox:
+        store = self._store if isinstance(self._store, Store) else Store.open(self._store)
+        journal = Journal(store, self.chain.chain_id, self.chain.genesis_hash)
+        return Outbox(self.chain, journal, **self._sending)
 
     def now(self) -> int:
         """The chain's clock, Unix seconds: the only one that deadlines obey."""

@@ -166,10 +166,11 @@ class Keeper:
         if not status.held:
             self._settled_elsewhere(payment_id, result)
             return
-        reference = f"keeper {payment_id.hex()[:24]}"
+        reference = f"keeper {payment_id.hex()[:16]}"
         try:
             if is_void:
-                payments.void_rest(status, reference=reference)
+                left = status.voided + status.held
+                payments.void(status, left, reference=f"{reference} {left.amount_minor}"[:35])
                 result.voided.append(payment_id)
             else:
                 written = payments.reclaim(terms, reference=reference)

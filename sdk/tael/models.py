@@ -19,12 +19,14 @@ __all__ = [
     "CodeProof",
     "Consent",
     "EntryStatus",
+    "Evidence",
     "MerchantRecord",
     "Acceptance",
     "ParticipantStatus",
     "PaymentStatus",
     "PreparedPayment",
     "Reserve",
+    "Resolution",
     "ScheduledOperation",
     "SignedPayment",
     "Verb",
@@ -83,8 +85,7 @@ class Written:
             are those of the first time.
         subject: What the write made or changed, if it has a key: a payment id, merchant id, bank
             reference or nonce; 32 bytes.
-        status: ``included``; whether it can still be undone by a reorganisation depends on the
-            chain.
+        status: ``included`` in a block that a reorganisation may still undo, or ``final``.
     """
 
     reference: str
@@ -93,7 +94,51 @@ class Written:
     gas_used: int
     repeated: bool = False
     subject: bytes | None = None
-    status: Literal["included"] = "included"
+    status: Literal["included", "final"] = "included"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a resolution rests on.
+
+    Args:
+        why: In words, for a person.
+        transaction_hashes: Everything that was signed for it, or that had the effect.
+        block_number: The block with the effect.
+        block_hash: That block's hash.
+        log_index: The effect's first log in that block.
+        valid_before: Chain time from which on no signed message for it can take effect.
+    """
+
+    why: str
+    transaction_hashes: tuple[str, ...] = ()
+    block_number: int | None = None
+    block_hash: str | None = None
+    log_index: int | None = None
+    valid_before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What became of a write.
+
+    Args:
+        reference: The caller's.
+        state: ``settled``: it has taken effect. ``pending``: it may still. ``absent``: it has not
+            and never will.
+        status: Of a settled one: ``included`` in a block that can still be undone, or ``final``.
+            Of a pending one: ``submitted`` if something was signed. Of an absent one: ``final``.
+        evidence: What that rests on.
+        subject: What it made or changed, if that has a key.
+        refusal: Why the contract refused the last attempt, if it did.
+    """
+
+    reference: str
+    state: Literal["settled", "pending", "absent"]
+    status: Literal["submitted", "included", "final"] | None
+    evidence: Evidence
+    subject: bytes | None = None
+    refusal: TaelError | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class CommandLine:
             if name.startswith("TAEL_"):
                 monkeypatch.delenv(name)
         monkeypatch.setenv("COLUMNS", "120")
+        monkeypatch.setenv("TAEL_STORE", str(folder / "store.db"))
         monkeypatch.chdir(folder)
 
     def set(self, **variables: str) -> CommandLine:

@@ -23,6 +23,7 @@ from tael.errors import (
     TaelError,
 )
 from tael.manifest import DeployedContract, Manifest
+from tael.store import Store
 from tests.sdk.world import World, cny
 
 
@@ -161,8 +162,13 @@ def test_every_write_is_refused_when_the_reference_is_none_of_iso_20022(
 
 
 def test_outcome_unknown_passes_through_when_nobody_mines(world: World) -> None:
-    sender = tael.Sender(world.chain, wait_seconds=0.3)
-    issuer = Client(world.chain, world.manifest, world.signers["issuer"], sender=sender)
+    issuer = Client(
+        world.chain,
+        world.manifest,
+        world.signers["issuer"],
+        store=Store.temporary(),
+        wait_seconds=0.3,
+    )
     world.node.rpc("evm_setAutomine", False)
     try:
         with pytest.raises(OutcomeUnknownError) as caught:

@@ -24,6 +24,7 @@ from tael.errors import (
     WrongTimeError,
 )
 from tael.events import AuthorizationCanceled, Issued, Redeemed, Transfer
+from tael.store import Store
 from tests.sdk.world import DAY_SECONDS, OPENING_MINOR, World, cny, hkd
 
 
@@ -119,7 +120,7 @@ def test_transfer_is_refused_when_a_delegate_signs(world: World) -> None:
         world.signers["delegate"],
         participant=world.address("issuer"),
         reference_secret=bytes(32),
-        sender=world.sender,
+        store=Store.temporary(),
     )
     with pytest.raises(ConfigurationError, match="own key"):
         delegate.balances.transfer(world.address("acquirer"), cny("1.00"), reference="T-1")

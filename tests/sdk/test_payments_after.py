@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tael import Client, IdempotencyConflictError, Money, Verb
-from tael.chain import Sender
 from tael.errors import (
     AlreadyDoneError,
     AmountTypeError,
@@ -17,6 +16,7 @@ from tael.errors import (
     WrongTimeError,
 )
 from tael.events import PaymentCaptured, PaymentReclaimed, PaymentRefunded, PaymentVoided
+from tael.store import Store
 from tests.sdk.world import OPENING_MINOR, SCHEME_BPS, World, cny, hkd
 
 
@@ -167,14 +167,11 @@ def test_capture_is_counted_once_when_two_processes_capture_the_same(
     payment = world.authorize("P-1", cny("80.00"))
     rival = acquirer.payments
 
-    class Overtaken(Sender):
-        """The delegate's capture gets in between estimate and broadcast."""
-
-        def prepare(self, *arguments, **options):
-            prepared = super().prepare(*arguments, **options)
-            if rival_total:
-                rival.capture(payment, rival_total.pop(), reference="C-0")
-            return prepared
+    def overtake(step, _count):
+        """The bank's own capture gets in between estimate and broadcast."""
+        if step == "journaled" and rival_total:
+            total = rival_total.pop()
+            rival.capture(payment, total, reference=f"C-0 {total.amount_minor}")
 
     acquirer.directory.set_delegate(world.address("delegate"), Verb.CAPTURE, reference="D-1")
     racing = Client(
@@ -183,7 +180,8 @@ def test_capture_is_counted_once_when_two_processes_capture_the_same(
         world.signers["delegate"],
         participant=acquirer.participant,
         reference_secret=bytes(32),
-        sender=Overtaken(world.chain),
+        store=Store.temporary(),
+        on_step=overtake,
     )
     rival_total = [cny("30.00")]
     same = racing.payments.capture(payment, cny("30.00"), reference="C-1")
@@ -278,6 +276,11 @@ def test_find_forgets_a_payment_when_the_chain_goes_back(world: World, issuer: C
     assert issuer.payments.find("P-1") is not None
     world.node.revert(snapshot)
     assert issuer.payments.find("P-1") is None
+    # The journal still knows what was final; only without it can the reference be used anew.
+    with pytest.raises(IdempotencyConflictError):
+        world.authorize("P-1", Money("CNY", 7))
+    world.forget_clients()
+    issuer = world.client("issuer")
     assert world.authorize("P-1", Money("CNY", 7)).payment_id
     found = issuer.payments.find("P-1")
     assert found is not None

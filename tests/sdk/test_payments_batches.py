@@ -40,7 +40,7 @@ def test_authorize_many_sends_nothing_when_one_row_is_bad(world: World, issuer: 
     for batch in ([*good[:2], contract_card], [*good, good[0]], [*good[:2], foreign], []):
         with pytest.raises(InvalidInputError):
             issuer.payments.authorize_many(batch, reference="B-1")
-    for reference in ("B" * 30, "", "B_1"):
+    for reference in ("B" * 36, "", "B_1"):
         with pytest.raises(InvalidInputError):
             issuer.payments.authorize_many(good, reference=reference)
     assert world.chain.block_number() == before
@@ -103,7 +103,7 @@ def test_authorize_many_leaves_out_what_is_refused_and_pays_once_when_repeated(
         False,
     ]
     references = {each.written.reference for each in first if each.written}
-    assert references == {"B-1", "B-1-1", "B-1-2", "B-1-3"}
+    assert references == {"B-1"}
     again = issuer.payments.authorize_many(batch, reference="B-1")
     assert refusals(again) == refusals(first)
     for once, twice in zip(first[:1] + first[2:], again[:1] + again[2:], strict=True):

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from tael import Client, EntryStatus, IdempotencyConflictError, SignedPayment, Verb
-from tael.chain import Sender
 from tael.errors import (
     ConfigurationError,
     ContractRevertedError,
@@ -20,6 +19,7 @@ from tael.errors import (
 )
 from tael.events import PaymentAuthorized, PaymentCharged
 from tael.models import AccountStatus, CardEntry
+from tael.store import Store
 from tests.sdk.world import OPENING_MINOR, SCHEME_BPS, World, cny, hkd
 
 # Answers the magic value of ERC-1271 to whatever it is asked.
@@ -70,7 +70,8 @@ def test_authorize_conflicts_when_the_reference_has_other_terms(
         with pytest.raises(IdempotencyConflictError):
             issuer.payments.authorize(payment, reference="P-1")
         # Another process, which has seen nothing yet, finds out from the chain too.
-        fresh = Client(world.chain, world.manifest, world.signers["issuer"], sender=world.sender)
+        signer = world.signers["issuer"]
+        fresh = Client(world.chain, world.manifest, signer, store=Store.temporary())
         with pytest.raises(IdempotencyConflictError):
             fresh.payments.charge(payment, reference="P-1")
     world.authorize("P-1", cny("10.00"), issuer="other_issuer")
@@ -161,7 +162,7 @@ def test_charge_pays_at_once_when_it_is_below_the_limit(any_world: World) -> Non
     expected["acquirer", "CNY"] = (OPENING_MINOR + 8001 - scheme - interchange, 0)
     expected["operator", "CNY"] = (scheme, 0)
     assert any_world.balances() == expected
-    with pytest.raises(IdempotencyConflictError, match="other verb"):
+    with pytest.raises(IdempotencyConflictError, match="another order, charge"):
         issuer.payments.authorize(payment, reference="P-1")
 
 
@@ -245,7 +246,7 @@ def test_authorize_works_through_a_delegate_when_it_has_the_verb(
             world.manifest,
             world.signers["delegate"],
             participant=issuer.participant,
-            sender=world.sender,
+            store=Store.temporary(),
             **options,
         )
 
@@ -287,18 +288,19 @@ def test_authorize_works_through_a_delegate_when_it_has_the_verb(
 def test_authorize_is_no_success_when_it_is_included_and_reverts(
     world: World, guardian: Client
 ) -> None:
-    class SuspendFirst(Sender):
+    def suspend_first(step, _count):
         """Suspends the issuer after the gas was estimated and before the broadcast."""
-
-        def prepare(self, *arguments, **options):
-            prepared = super().prepare(*arguments, **options)
+        if step == "journaled":
             guardian.participants.suspend(
                 world.address("issuer"), "CNY", document=b"why", reference="S-1"
             )
-            return prepared
 
     racing = Client(
-        world.chain, world.manifest, world.signers["issuer"], sender=SuspendFirst(world.chain)
+        world.chain,
+        world.manifest,
+        world.signers["issuer"],
+        store=Store.temporary(),
+        on_step=suspend_first,
     )
     payment = world.sign("P-1", cny("50.00"))
     with pytest.raises(ContractRevertedError) as caught:
@@ -319,17 +321,18 @@ def test_authorize_gives_the_first_result_when_another_process_was_first(
     payment = world.sign("P-1", cny("50.00"))
     first = []
 
-    class Overtaken(Sender):
-        def prepare(self, *arguments, **options):
-            prepared = super().prepare(*arguments, **options)
-            if not first:
-                relay = world.client("outsider").payments
-                first.append(relay.authorize(payment, reference="R-1", consent=consent))
-            return prepared
+    def overtake(step, _count):
+        if step == "journaled" and not first:
+            relay = world.client("outsider").payments
+            first.append(relay.authorize(payment, reference="R-1", consent=consent))
 
     consent = issuer.payments.consent(payment)
     racing = Client(
-        world.chain, world.manifest, world.signers["issuer"], sender=Overtaken(world.chain)
+        world.chain,
+        world.manifest,
+        world.signers["issuer"],
+        store=Store.temporary(),
+        on_step=overtake,
     )
     written = racing.payments.authorize(payment, reference="P-1")
     assert written.repeated

@@ -26,6 +26,7 @@ from tael import (
     qr,
 )
 from tael.deployment import DeploymentPlan, deploy
+from tael.store import Store
 from tael.testing import Node
 
 ROLES = (
@@ -83,10 +84,15 @@ class World:
     def client(self, role: str) -> Client:
         if role not in self._clients:
             signer = self.signers[role]
-            self._clients[role] = Client(self.chain, self.manifest, signer, sender=self.sender)
+            self._clients[role] = Client(
+                self.chain, self.manifest, signer, store=Store.temporary(), wait_seconds=30
+            )
         return self._clients[role]
 
     def forget_clients(self) -> None:
+        """Drop the clients, and with them their journals: the chain goes back too."""
+        for client in self._clients.values():
+            client.close()
         self._clients.clear()
 
     def prepare(

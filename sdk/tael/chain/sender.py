@@ -87,6 +87,7 @@ class Receipt:
         logs: Its logs, as web3 gives them, in order.
         reference: The caller's reference for the write.
         status: Always `included`.
+        repeated: It was on its way before it was asked for.
     """
 
     transaction_hash: str
@@ -98,6 +99,7 @@ class Receipt:
     logs: tuple[LogReceipt, ...]
     reference: str
     status: Literal["included"] = "included"
+    repeated: bool = False
 
 
 class Sender:

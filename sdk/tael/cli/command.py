@@ -285,3 +285,5 @@ def _run(function: Callable[..., int | None], given: dict[str, Any], values: dic
         return ExitCode.OUTPUT_CLOSED
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - shown, with an exit code
         return show(error, session.output)
+    finally:
+        session.close()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,16 +19,18 @@ from tael.cli.values import shown_time, written
 from tael.errors import ConfigurationError, SigningKeyError
 
 if TYPE_CHECKING:
-    from tael.chain import Chain, PreparedTransaction, Sender
+    from tael.chain import Chain, Sender
     from tael.client import Client
     from tael.config import Settings
     from tael.manifest import Manifest
     from tael.models import ScheduledOperation, Written
+    from tael.outbox import Change
     from tael.secrets import Secret
     from tael.signers import Signer
 
 __all__ = ["KeySource", "Options", "Session"]
 
+STORE_VARIABLE = "TAEL_STORE"
 PARTICIPANT_VARIABLE = "TAEL_PARTICIPANT"
 REFERENCE_SECRET_VARIABLE = "TAEL_REFERENCE_SECRET"  # noqa: S105 - a variable's name
 MAX_SECRET_BYTES = 4096
@@ -100,7 +103,7 @@ class Session:
     def __init__(self, options: Options, output: Output | None = None) -> None:
         self.options = options
         self.output = output or Output(as_json=options.as_json, quiet=options.quiet)
-        self._in_flight: PreparedTransaction | None = None
+        self._in_flight: Change | None = None
 
     # What is configured
 
@@ -159,8 +162,10 @@ class Session:
 
     @cached_property
     def sender(self) -> Sender:
-        """Sends, and remembers what was handed to the network."""
-        return _watched_sender(self.chain, self._remember, self.options.wait_seconds)
+        """Sends what has no journal but the manifest: a deployment."""
+        from tael.chain import Sender
+
+        return Sender(self.chain, wait_seconds=self.options.wait_seconds)
 
     @cached_property
     def reader(self) -> Client:
@@ -174,15 +179,23 @@ class Session:
         """A client that writes."""
         from tael.client import Client
 
-        signer = self.signer
-        return Client(
+        client = Client(
             self.chain,
             self.manifest,
-            signer,
+            self.signer,
             participant=self.participant,
             reference_secret=self._reference_secret(),
-            sender=self.sender,
+            store=self.variables.get(STORE_VARIABLE) or None,
+            wait_seconds=self.options.wait_seconds,
         )
+        client.listen(self._remember)
+        return client
+
+    def close(self) -> None:
+        """End what the command's client has running; what is in flight stays in the journal."""
+        for name in ("client", "reader"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
 
     @property
     def participant(self) -> str | None:
@@ -216,6 +229,16 @@ class Session:
         if source.keystore is not None:
             return KeystoreSigner.from_file(source.keystore, self._password(source))
         return None
+
+    def state_reference(self, stem: str) -> str:
+        """The reference for setting a state: as given, else one that was never used.
+
+        The same state set again later is another write, so no name made from it would do.
+
+        Args:
+            stem: What a made-up one begins with.
+        """
+        return self.options.reference or f"{stem[:28].rstrip(' /')}-{secrets.token_hex(3)}"
 
     def reference(self, default: str | None = None) -> str:
         """The caller's reference.
@@ -297,42 +320,40 @@ class Session:
 
     # Internals
 
-    def _remember(self, prepared: PreparedTransaction) -> None:
-        self._in_flight = prepared
+    def _remember(self, change: Change) -> None:
+        self._in_flight = change
 
     def _interrupted(self) -> InterruptionError:
-        prepared = self._in_flight
-        if prepared is None:
+        change = self._in_flight
+        if change is None:
             return InterruptionError("Interrupted before anything was sent.")
-        fate, known = self._fate(prepared)
+        reference = self.client.reference_of(change)
+        fate, known = self._fate(reference)
         return InterruptionError(
-            f"Interrupted with transaction {prepared.transaction_hash} under way: {known}.",
-            f"Run the same command with reference {prepared.reference!r} again: it finds the first "
+            f"Interrupted with transaction {change.transaction_hash} under way: {known}.",
+            f"Run the same command with reference {reference!r} again: it finds the first "
             "result instead of acting twice.",
             {
-                "transaction_hash": prepared.transaction_hash,
-                "reference": prepared.reference,
+                "transaction_hash": change.transaction_hash,
+                "reference": reference,
                 "fate": fate,
             },
         )
 
-    def _fate(self, prepared: PreparedTransaction) -> tuple[str, str]:
-        from tael.chain import Chain, Sender
-        from tael.errors import ContractRevertedError, TaelError
+    def _fate(self, reference: str) -> tuple[str, str]:
+        from tael.errors import TaelError
 
+        # Whoever pressed Ctrl-C does not want to wait for a node that hangs.
+        self.chain.retry_seconds = 0
         try:
-            # Whoever pressed Ctrl-C does not want to wait for a node that hangs.
-            chain = Chain.connect(self.chain.url, timeout_seconds=2, retry_seconds=0)
-            receipt = Sender(chain).lookup(prepared)
-            if receipt is not None:
-                return "included", f"it is in block {receipt.block_number}"
-            if chain.read(lambda: _is_known(chain, prepared.transaction_hash)):
-                return "pending", "the node has it, and it is in no block yet"
-        except ContractRevertedError as refusal:
-            return "refused", f"it is in a block and was refused ({refusal.name or 'reverted'})"
+            resolution = self.client.resolve(reference)
         except (TaelError, KeyboardInterrupt):
             return "unknown", "the node does not say what became of it"
-        return "absent", "the node does not know it; it may still arrive"
+        if resolution.refusal is not None:
+            return "refused", "it is in a block and was refused"
+        if resolution.state == "settled":
+            return "included", f"it is in block {resolution.evidence.block_number}"
+        return resolution.state, "it is written down and in no block yet"
 
     def _reference_secret(self) -> bytes | None:
         text = self.variables.get(REFERENCE_SECRET_VARIABLE)
@@ -374,44 +395,3 @@ def _secret_from(descriptor: int) -> Secret:
     if not lines or len(content) > MAX_SECRET_BYTES:
         raise SigningKeyError(f"file descriptor {descriptor} gives no line to read a secret from")
     return Secret(lines[0])
-
-
-def _is_known(chain: Chain, transaction_hash: str) -> bool:
-    from web3.exceptions import TransactionNotFound
-
-    try:
-        chain.w3.eth.get_transaction(transaction_hash)  # type: ignore[arg-type]
-    except TransactionNotFound:
-        return False
-    return True
-
-
-def _watched_sender(
-    chain: Chain, remember: Callable[[PreparedTransaction], None], wait_seconds: int
-) -> Sender:
-    from tael.chain import Receipt, Sender
-
-    class WatchedSender(Sender):
-        """Tells of each transaction before it leaves this process."""
-
-        def send(
-            self,
-            signer: Signer,
-            to: str | None,
-            data: bytes,
-            *,
-            before_broadcast: Callable[[PreparedTransaction], None] | None = None,
-            **more: Any,
-        ) -> Receipt:
-            def watch(prepared: PreparedTransaction) -> None:
-                if before_broadcast is not None:
-                    before_broadcast(prepared)
-                remember(prepared)
-
-            return super().send(signer, to, data, before_broadcast=watch, **more)
-
-        def broadcast(self, prepared: PreparedTransaction) -> Receipt:
-            remember(prepared)
-            return super().broadcast(prepared)
-
-    return WatchedSender(chain, wait_seconds=wait_seconds)

@@ -164,6 +164,33 @@ class Journal:
         with self.store.read() as connection:
             return [_signed(row) for row in connection.execute(query)]
 
+    def transactions_between(self, address: str, first: int, end: int) -> list[SignedTransaction]:
+        """A key's transactions with nonces from `first` to before `end` that are not dead."""
+        query = (
+            _signed_query()
+            .where(
+                transactions.c.key == self._key(address),
+                transactions.c.nonce >= first,
+                transactions.c.nonce < end,
+                transactions.c.state != Fate.DEAD,
+            )
+            .order_by(transactions.c.nonce, transactions.c.id)
+            .limit(_CHUNK)
+        )
+        with self.store.read() as connection:
+            return [_signed(row) for row in connection.execute(query)]
+
+    def rows_of(self, hashes: Sequence[str]) -> dict[str, int]:
+        """The rows of transactions by their hashes."""
+        found: dict[str, int] = {}
+        with self.store.read() as connection:
+            for start in range(0, len(hashes), _CHUNK):
+                query = sa.select(transactions.c.hash, transactions.c.id).where(
+                    transactions.c.hash.in_(hashes[start : start + _CHUNK])
+                )
+                found |= {each.hash: each.id for each in connection.execute(query)}
+        return found
+
     def depth(self) -> dict[State, int]:
         """How many writes are not final, by state."""
         query = (
@@ -186,8 +213,8 @@ class Journal:
             found = self._find(connection, [order.name]).get(order.name)
             if found is None:
                 found = self._insert(connection, [order], State.ACCEPTED)[0]
-            elif found.body_hash != order.body_hash:
-                raise conflict(order, found)
+            elif not found.stands_for(order.body_hash):
+                raise conflict(order.reference, found)
             elif (order.valid_before or 0) > (found.valid_before or 0):
                 connection.execute(
                     sa.update(writes)
@@ -207,9 +234,11 @@ class Journal:
                     known = self._insert(connection, [order], State.REFUSED)[0]
                 decision = _judge(order, known)
                 if decision is None:
-                    outcome = Outcome(known.id, State.REFUSED, refusal=refusal)
-                    _put_outcomes(connection, [outcome])
-                    decision = Decision(record=known)
+                    decision = Decision(known)
+                    # An attempt that is in a block says more than one that was not sent.
+                    if known.state is State.REFUSED and known.transaction_hash is None:
+                        outcome = Outcome(known.id, State.REFUSED, refusal=refusal)
+                        _put_outcomes(connection, [outcome])
                 decisions.append(decision)
         return decisions
 
@@ -242,16 +271,17 @@ class Journal:
             fresh = {order.name for order in new}
             decisions: list[Decision] = []
             signed: list[tuple[Order, SignedTransaction]] = []
-            taken: set[tuple[str, str, int]] = set()
+            taken: dict[tuple[str, str, int], bytes] = {}
             for order in orders:
                 record = found[order.name]
                 decision = None if order.name in fresh else _judge(order, record)
-                if decision is None and order.body_hash != record.body_hash:
-                    decision = Decision(record, conflict=conflict(order, record))
                 if decision is None and order.name in taken:
-                    decision = Decision(record)
+                    same = taken[order.name] == order.body_hash
+                    decision = Decision(
+                        record, conflict=None if same else conflict(order.reference, record)
+                    )
                 if decision is None:
-                    taken.add(order.name)
+                    taken[order.name] = order.body_hash
                     hash_, raw = sign(order, nonce)
                     transaction = SignedTransaction(
                         0, record.id, address, nonce, hash_, raw, created_ms=now
@@ -357,6 +387,42 @@ class Journal:
                     ],
                 )
 
+    def finalize(self, rows: Sequence[int]) -> None:
+        """Mark transactions as final, and with them what they did; their rivals are dead."""
+        with self.store.write() as connection:
+            for row in rows:
+                key, nonce, write = connection.execute(
+                    sa.update(transactions)
+                    .where(transactions.c.id == row)
+                    .values(state=Fate.FINAL)
+                    .returning(transactions.c.key, transactions.c.nonce, transactions.c.write)
+                ).one()
+                connection.execute(
+                    sa.update(transactions)
+                    .where(
+                        transactions.c.key == key,
+                        transactions.c.nonce == nonce,
+                        transactions.c.state == Fate.OPEN,
+                    )
+                    .values(state=Fate.DEAD)
+                )
+                if write is not None:
+                    _move(connection, write, State.INCLUDED, State.FINAL)
+
+    def reopen(self, rows: Sequence[int]) -> None:
+        """A reorganisation undid these transactions: their fate is open again."""
+        with self.store.write() as connection:
+            for row in rows:
+                write = connection.execute(
+                    sa.update(transactions)
+                    .where(transactions.c.id == row)
+                    .values(state=Fate.OPEN, block_number=None, block_hash=None)
+                    .returning(transactions.c.write)
+                ).scalar_one()
+                if write is not None:
+                    for state in (State.INCLUDED, State.FINAL, State.REFUSED):
+                        _move(connection, write, state, State.SIGNED)
+
     def kill(self, address: str, nonce: int) -> list[int]:
         """Mark what was signed for a nonce as dead, for another transaction has used it for good.
 
@@ -377,14 +443,7 @@ class Journal:
             ).all()
             touched = sorted({row[0] for row in rows if row[0] is not None})
             for write in touched:
-                connection.execute(
-                    sa.update(writes)
-                    .where(
-                        sa.or_(writes.c.id == write, writes.c.carrier == write),
-                        writes.c.state == State.SIGNED,
-                    )
-                    .values(state=State.ACCEPTED, changed_ms=_now_ms())
-                )
+                _move(connection, write, State.SIGNED, State.ACCEPTED)
         return touched
 
     # Internals
@@ -423,7 +482,9 @@ class Journal:
                 "part": order.part,
                 "verb": order.verb,
                 "body_hash": order.body_hash,
+                "contract": order.to,
                 "subject": order.subject,
+                "total_minor": None if order.total_minor is None else str(order.total_minor),
                 "valid_before": order.valid_before,
                 "state": state,
                 "repeated": False,
@@ -443,7 +504,9 @@ class Journal:
                 part=order.part,
                 verb=order.verb,
                 body_hash=order.body_hash,
+                contract=order.to,
                 subject=order.subject,
+                total_minor=order.total_minor,
                 carrier=None,
                 valid_before=order.valid_before,
                 state=state,
@@ -483,32 +546,49 @@ class Journal:
                 for _, each in signed
             ],
         )
-        again = [
-            {"row": found[order.name].id, "before": order.valid_before}
-            for order, _ in signed
-            if order.name not in fresh
-        ]
-        if again:
-            connection.execute(
-                sa.update(writes)
-                .where(writes.c.id == sa.bindparam("row"))
-                .values(
-                    state=State.SIGNED,
-                    refusal=None,
-                    # What was signed before may count longer than what is signed now.
-                    valid_before=sa.case(
-                        (
-                            sa.func.coalesce(writes.c.valid_before, 0)
-                            > sa.func.coalesce(sa.bindparam("before", type_=sa.BigInteger), 0),
-                            writes.c.valid_before,
-                        ),
-                        else_=sa.bindparam("before", type_=sa.BigInteger),
-                    ),
-                    changed_ms=_now_ms(),
-                ),
-                again,
-            )
+        self._bind(
+            connection,
+            [(found[order.name], order) for order, _ in signed if order.name not in fresh],
+        )
         self._put_items(connection, signed)
+
+    def _bind(self, connection: sa.Connection, pairs: Sequence[tuple[Record, Order]]) -> None:
+        """Sign writes that are there already: for this body from now on, if they were free."""
+        if not pairs:
+            return
+        connection.execute(
+            sa.update(writes)
+            .where(writes.c.id == sa.bindparam("row"))
+            .values(
+                state=State.SIGNED,
+                verb=sa.bindparam("new_verb"),
+                body_hash=sa.bindparam("new_body_hash"),
+                contract=sa.bindparam("new_contract"),
+                subject=sa.bindparam("new_subject"),
+                total_minor=sa.bindparam("new_total_minor"),
+                valid_before=sa.bindparam("new_valid_before"),
+                refusal=None,
+                changed_ms=_now_ms(),
+            ),
+            [
+                {
+                    "row": record.id,
+                    "new_verb": order.verb,
+                    "new_body_hash": order.body_hash,
+                    "new_contract": order.to,
+                    "new_subject": order.subject,
+                    "new_total_minor": None
+                    if order.total_minor is None
+                    else str(order.total_minor),
+                    # What was signed before may count longer than what is signed now.
+                    "new_valid_before": max(
+                        (each for each in (record.valid_before, order.valid_before) if each),
+                        default=None,
+                    ),
+                }
+                for record, order in pairs
+            ],
+        )
 
     def _put_items(
         self, connection: sa.Connection, signed: list[tuple[Order, SignedTransaction]]
@@ -522,6 +602,7 @@ class Journal:
                 "part": 0,
                 "verb": order.verb,
                 "body_hash": item.body_hash,
+                "contract": order.to,
                 "subject": item.subject,
                 "valid_before": item.valid_before,
                 "carrier": each.write,
@@ -535,9 +616,7 @@ class Journal:
         ]
         if not rows:
             return
-        insert: Any = (
-            _sqlite_insert(writes) if self.store.dialect == "sqlite" else _postgresql_insert(writes)
-        )
+        insert = self.store.insert(writes)
         connection.execute(
             insert.on_conflict_do_update(
                 index_elements=["chain", "participant", "reference", "part"],
@@ -579,19 +658,19 @@ def record_name(record: Record) -> tuple[str, str, int]:
     return (record.participant, record.reference, record.part)
 
 
-def conflict(order: Order, record: Record) -> IdempotencyConflictError:
+def conflict(reference: str, record: Record) -> IdempotencyConflictError:
     """The refusal of a reference that stands for something else."""
     return IdempotencyConflictError(
-        f"The reference {order.reference!r} was used for another {record.verb} before; "
-        f"nothing was sent for this one. `resolve({order.reference!r})` says what became of "
-        "the first; use a new reference for a new order."
+        f"The reference {reference!r} stands for another order, {record.verb}, already; nothing "
+        f"was sent for this one. `resolve({reference!r})` says what became of the first; use a "
+        "new reference for a new order."
     )
 
 
 def _judge(order: Order, record: Record) -> Decision | None:
     """A decision about an order whose write is there; None if it may be signed again."""
-    if record.body_hash != order.body_hash:
-        return Decision(record, conflict=conflict(order, record))
+    if not record.stands_for(order.body_hash):
+        return Decision(record, conflict=conflict(order.reference, record))
     if record.state in (State.SIGNED, State.INCLUDED, State.FINAL):
         return Decision(record)
     return None
@@ -605,8 +684,6 @@ def _once(orders: Sequence[Order]) -> list[Order]:
 
 
 def _put_outcomes(connection: sa.Connection, outcomes: Sequence[Outcome]) -> None:
-    if not outcomes:
-        return
     now = _now_ms()
     fields = (
         "state",
@@ -618,14 +695,36 @@ def _put_outcomes(connection: sa.Connection, outcomes: Sequence[Outcome]) -> Non
         "repeated",
         "refusal",
     )
-    connection.execute(
+    update = (
         sa.update(writes)
         .where(writes.c.id == sa.bindparam("row"))
-        .values({name: sa.bindparam(f"new_{name}") for name in fields} | {"changed_ms": now}),
-        [
+        .values({name: sa.bindparam(f"new_{name}") for name in fields} | {"changed_ms": now})
+    )
+    # After a reorganisation an attempt that had been refused may come first and take effect, and
+    # the one that had worked be refused: a refusal never covers the effect of another transaction.
+    covering = update.where(
+        sa.or_(
+            writes.c.state < State.INCLUDED,
+            writes.c.transaction_hash.is_(None),
+            writes.c.transaction_hash == sa.bindparam("new_transaction_hash"),
+        )
+    )
+    for statement, is_refusal in ((update, False), (covering, True)):
+        rows = [
             {"row": each.write} | {f"new_{name}": getattr(each, name) for name in fields}
             for each in outcomes
-        ],
+            if (each.state is State.REFUSED) is is_refusal
+        ]
+        if rows:
+            connection.execute(statement, rows)
+
+
+def _move(connection: sa.Connection, write: int, old: State, new: State) -> None:
+    """Move a write, and what travels in it, from one state to another."""
+    connection.execute(
+        sa.update(writes)
+        .where(sa.or_(writes.c.id == write, writes.c.carrier == write), writes.c.state == old)
+        .values(state=new, changed_ms=_now_ms())
     )
 
 
@@ -656,21 +755,10 @@ def _insert_once(
     unique: list[str],
     query: sa.Select[Any],
 ) -> int:
-    insert: Any = _sqlite_insert(table) if store.dialect == "sqlite" else _postgresql_insert(table)
-    connection.execute(insert.values(values).on_conflict_do_nothing(index_elements=unique))
+    connection.execute(
+        store.insert(table).values(values).on_conflict_do_nothing(index_elements=unique)
+    )
     return int(connection.execute(query).scalar_one())
-
-
-def _sqlite_insert(table: sa.Table) -> Any:
-    from sqlalchemy.dialects.sqlite import insert
-
-    return insert(table)
-
-
-def _postgresql_insert(table: sa.Table) -> Any:
-    from sqlalchemy.dialects.postgresql import insert
-
-    return insert(table)
 
 
 def _signed_query() -> sa.Select[Any]:
@@ -678,13 +766,27 @@ def _signed_query() -> sa.Select[Any]:
 
 
 def _record(row: Any) -> Record:
-    values = tuple(row)
-    return Record(*values[:9], State(values[9]), *values[10:])
+    values = dict(row._mapping)
+    total = values["total_minor"]
+    values["total_minor"] = None if total is None else int(total)
+    values["state"] = State(values["state"])
+    return Record(**values)
 
 
 def _signed(row: Any) -> SignedTransaction:
     values = tuple(row)
-    return SignedTransaction(*values[:6], Fate(values[6]), *values[7:])
+    return SignedTransaction(
+        id=values[0],
+        write=values[1],
+        sender=values[2],
+        nonce=values[3],
+        hash=values[4],
+        raw=values[5],
+        fate=Fate(values[6]),
+        block_number=values[7],
+        block_hash=values[8],
+        created_ms=values[9],
+    )
 
 
 def _now_ms() -> int:

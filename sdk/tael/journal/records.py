@@ -68,6 +68,7 @@ class Order:
         part: 0; a batch's transactions count from 1.
         gas: A limit that is known to suffice; None estimates, which finds refusals out early.
         subject: The key of what is written, 32 bytes, if it has one.
+        total_minor: The new total of a capture, void or refund.
         valid_before: Chain time from which on no signed message for it counts; None without one.
         value: Wei sent along.
         items: The payments of a batch.
@@ -82,6 +83,7 @@ class Order:
     part: int = 0
     gas: int | None = None
     subject: bytes | None = None
+    total_minor: int | None = None
     valid_before: int | None = None
     value: int = 0
     items: tuple[Item, ...] = ()
@@ -131,7 +133,9 @@ class Record:
     part: int
     verb: str
     body_hash: bytes
+    contract: str
     subject: bytes | None
+    total_minor: int | None
     carrier: int | None
     valid_before: int | None
     state: State
@@ -142,6 +146,15 @@ class Record:
     gas_used: int | None
     repeated: bool
     refusal: bytes | None
+
+    def stands_for(self, body_hash: bytes) -> bool:
+        """Whether the reference is this body's, or still free.
+
+        Refused before anything was signed, a reference binds to nothing: the order may be
+        corrected under it.
+        """
+        is_free = self.state is State.REFUSED and self.transaction_hash is None
+        return is_free or self.body_hash == body_hash
 
     @property
     def is_done(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tael.errors import ConfigurationError, IdempotencyConflictError
@@ -15,6 +16,7 @@ from tael.events import (
 )
 from tael.models import Balance, Reserve, Written
 from tael.rpc import request
+from tael.services.acts import Act
 from tael.services.gateway import require_money
 from tael.typed_data import Domain, cancel_digest, transfer_digest
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from tael.services.gateway import Gateway
 
 DEFAULT_VALID_SECONDS = 3_600
+TRANSFER = "transferWithAuthorization"
+CANCEL = "cancelAuthorization"
+CANCEL_PART = 1
 
 
 class Balances:
@@ -108,6 +113,7 @@ class Balances:
         participant = self._gateway.address(to, "participant")
         token = self._gateway.token(amount.currency)
         key = self._gateway.identifiers.bank_reference(reference)
+        body = (participant, amount.amount_minor, key)
 
         def find_first() -> Issued | None:
             first: Issued | None = self._gateway.find_last(token, Issued, key)
@@ -122,11 +128,9 @@ class Balances:
         return self._gateway.write_once(
             token,
             "issue",
-            participant,
-            amount.amount_minor,
-            key,
+            *body,
             reference=reference,
-            subject=key,
+            act=Act("issue", body, key),
             find_first=find_first,
         )
 
@@ -150,6 +154,7 @@ class Balances:
         self._require_own_key("redeem")
         token = self._gateway.token(amount.currency)
         key = self._gateway.identifiers.bank_reference(reference)
+        body = (amount.amount_minor, key)
 
         def find_first() -> Redeemed | None:
             first: Redeemed | None = self._gateway.find_last(
@@ -162,10 +167,9 @@ class Balances:
         return self._gateway.write_once(
             token,
             "redeem",
-            amount.amount_minor,
-            key,
+            *body,
             reference=reference,
-            subject=key,
+            act=Act("redeem", body, key),
             find_first=find_first,
         )
 
@@ -204,6 +208,10 @@ class Balances:
         payee = self._gateway.address(to, "payee")
         token = self._gateway.token(amount.currency)
         nonce = self._gateway.identifiers.transfer_nonce(reference)
+        act = Act(TRANSFER, (payer, payee, amount.amount_minor), nonce)
+        first = self._gateway.recall(token, act, reference)
+        if first is not None:
+            return first
         valid_before = self._gateway.now() + valid_seconds
         message = (payer, payee, amount.amount_minor, 0, valid_before, nonce)
         digest = transfer_digest(self._domain(token.address), *message)
@@ -218,11 +226,11 @@ class Balances:
 
         return self._gateway.write_once(
             token,
-            "transferWithAuthorization",
+            TRANSFER,
             *message,
             self._gateway.signer.sign_digest(digest),
             reference=reference,
-            subject=nonce,
+            act=replace(act, valid_before=valid_before),
             find_first=find_first,
         )
 
@@ -249,12 +257,14 @@ class Balances:
         )
         return self._gateway.write_once(
             token,
-            "cancelAuthorization",
+            CANCEL,
             payer,
             nonce,
             signature,
+            # It is about the transfer of this reference, and so stands beside it in the journal.
             reference=reference,
-            subject=nonce,
+            part=CANCEL_PART,
+            act=Act(CANCEL, (payer, nonce), nonce),
             find_first=lambda: self._gateway.find_last(token, AuthorizationCanceled, payer, nonce),
         )
 

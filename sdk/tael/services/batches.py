@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from tael.chain import decode_revert
@@ -15,7 +16,10 @@ from tael.events import (
     topic_of,
 )
 from tael.identifiers import check_reference
+from tael.journal import Item
+from tael.journal.journal import conflict as reference_conflict
 from tael.models import BatchOutcome, Written
+from tael.services.acts import Act
 from tael.services.openings import conflict
 from tael.services.signatures import compact
 
@@ -24,13 +28,14 @@ if TYPE_CHECKING:
 
     from tael.chain import Receipt
     from tael.events import Event
+    from tael.journal import Order
     from tael.models import CodeProof, SignedPayment
+    from tael.outbox import Ticket
     from tael.services.gateway import Gateway
     from tael.services.openings import Openings
     from tael.terms import Terms
 
 MAX_ITEMS = 200
-MAX_BATCH_REFERENCE_CHARACTERS = 29
 
 BATCH_GAS = 120_000
 GAS_PER_PAYMENT = {"authorizeMany": 75_000, "captureMany": 45_000}
@@ -55,17 +60,19 @@ class Batches:
         _require_once(ids)
         signatures = [_signature(payment) for payment in payments]
         self._require_one_reference_each(payments)
-        outcomes = self._conflicts(payments) | self._opened_before(ids, reference)
+        self._require_this_escrow(payments)
+        parts = self._begin("authorizeMany", (ids,), reference)
+        outcomes = self._known(payments, reference) | self._conflicts(payments)
+        outcomes |= self._opened_before([id_ for id_ in ids if id_ not in outcomes], reference)
         groups: dict[Parties, list[int]] = {}
         for index, payment in enumerate(payments):
-            if payment.payment_id != payment.terms.payment_id(self._gateway.domain):
-                raise InvalidInputError(f"Payment {index} is for another escrow or chain.")
             if ids[index] not in outcomes:
                 groups.setdefault(payment.terms.parties, []).append(index)
         limits = self._static_limits(
             [payments[i].terms for group in groups.values() for i in group]
         )
-        for parties, chunk, name in _chunks(groups, reference):
+        orders: list[tuple[Order, list[bytes]]] = []
+        for parties, chunk in _chunks(groups):
             codes: list[tuple[int, int, bytes]] = []
             items = []
             for index in chunk:
@@ -75,14 +82,18 @@ class Batches:
                     codes.append(_code(proof))
                     code = len(codes)
                 items.append((terms.packed, signatures[index], code))
-            outcomes |= self._send(
-                "authorizeMany",
-                (parties, items, codes),
-                [ids[index] for index in chunk],
-                name,
-                PaymentAuthorized,
-                self._find_opening,
+            travelling = [self._item(payments[index]) for index in chunk]
+            orders.append(
+                self._order(
+                    "authorizeMany",
+                    (parties, items, codes),
+                    [ids[index] for index in chunk],
+                    reference,
+                    parts + len(orders) + 1,
+                    travelling,
+                )
             )
+        outcomes |= self._send(orders, reference, PaymentAuthorized, self._find_opening)
         return [outcomes[id_] for id_ in ids]
 
     def capture(self, items: Sequence[tuple[Terms, int]], reference: str) -> list[BatchOutcome]:
@@ -91,10 +102,8 @@ class Batches:
         ids = [terms.payment_id(self._gateway.domain) for terms, _ in items]
         _require_once(ids)
         totals = {id_: total for id_, (_, total) in zip(ids, items, strict=True)}
-        outcomes: dict[bytes, BatchOutcome] = {}
-        groups: dict[Parties, list[int]] = {}
-        for index, (terms, _) in enumerate(items):
-            groups.setdefault(terms.parties, []).append(index)
+        words = [(id_, totals[id_]) for id_ in ids]
+        parts = self._begin("captureMany", (words,), reference)
 
         def find_capture(payment_id: bytes) -> Event | None:
             history = self._gateway.history(self._gateway.escrow)
@@ -111,21 +120,85 @@ class Batches:
                 None,
             )
 
-        for parties, chunk, name in _chunks(groups, reference):
-            outcomes |= self._send(
+        # A repeat would find each of them captured, and pay gas to hear so.
+        outcomes = self._captured_before(words, reference, find_capture) if parts else {}
+        groups: dict[Parties, list[int]] = {}
+        for index, (terms, _) in enumerate(items):
+            if ids[index] not in outcomes:
+                groups.setdefault(terms.parties, []).append(index)
+        orders = [
+            self._order(
                 "captureMany",
                 (parties, [(items[index][0].packed, items[index][1]) for index in chunk]),
                 [ids[index] for index in chunk],
-                name,
-                PaymentCaptured,
-                find_capture,
+                reference,
+                parts + number,
             )
+            for number, (parties, chunk) in enumerate(_chunks(groups), start=1)
+        ]
+        outcomes |= self._send(orders, reference, PaymentCaptured, find_capture)
         return [outcomes[id_] for id_ in ids]
 
-    def _send(
+    def _begin(self, verb: str, body: tuple[object, ...], reference: str) -> int:
+        """Write the batch down, wait for what was sent for it before, and count that.
+
+        Raises:
+            IdempotencyConflictError: The reference stands for another batch.
+            OutcomeUnknownError: What was sent for it before is still open.
+        """
+        gateway = self._gateway
+        act = Act(verb, body)
+        gateway.accept(gateway.escrow, act, reference)
+        return gateway.rejoin(reference)
+
+    def _item(self, payment: SignedPayment) -> Item:
+        act = opening_act("authorize", payment.terms, payment.payment_id)
+        return Item(
+            payment.prepared.reference,
+            act.body_hash(self._gateway.escrow),
+            payment.payment_id,
+            act.valid_before,
+        )
+
+    def _order(
         self,
         verb: str,
         arguments: tuple[object, ...],
+        ids: list[bytes],
+        reference: str,
+        part: int,
+        items: Sequence[Item] = (),
+    ) -> tuple[Order, list[bytes]]:
+        gateway = self._gateway
+        order = gateway.order(
+            gateway.escrow,
+            verb,
+            *arguments,
+            reference=reference,
+            act=Act(verb, (ids, hashlib.sha256(repr(arguments).encode()).digest())),
+            part=part,
+            gas=BATCH_GAS + GAS_PER_PAYMENT[verb] * len(ids),
+            items=items,
+        )
+        return order, ids
+
+    def _send(
+        self,
+        orders: Sequence[tuple[Order, list[bytes]]],
+        reference: str,
+        kind: type[Event],
+        find_first: Callable[[bytes], Event | None],
+    ) -> dict[bytes, BatchOutcome]:
+        """Send a batch's transactions, all in flight at once, and take in what became of them."""
+        outcomes: dict[bytes, BatchOutcome] = {}
+        tickets = self._gateway.submit([order for order, _ in orders])
+        for ticket, (_, ids) in zip(tickets, orders, strict=True):
+            outcomes |= self._take_in(ticket, ids, reference, kind, find_first)
+        return outcomes
+
+    def _take_in(
+        self,
+        ticket: Ticket,
         ids: list[bytes],
         reference: str,
         kind: type[Event],
@@ -133,13 +206,7 @@ class Batches:
     ) -> dict[bytes, BatchOutcome]:
         gateway = self._gateway
         try:
-            receipt = gateway.write(
-                gateway.escrow,
-                verb,
-                *arguments,
-                reference=reference,
-                gas=BATCH_GAS + GAS_PER_PAYMENT[verb] * len(ids),
-            )
+            receipt = gateway.wait(ticket)
         except ContractRevertedError as refusal:
             # The transaction as a whole was refused, and with it each of its payments.
             return {id_: BatchOutcome(id_, None, refusal) for id_ in ids}
@@ -183,6 +250,31 @@ class Batches:
         if len(seen) != len(payments):
             raise InvalidInputError("Two payments of the batch have the same reference.")
 
+    def _require_this_escrow(self, payments: Sequence[SignedPayment]) -> None:
+        for index, payment in enumerate(payments):
+            if payment.payment_id != payment.terms.payment_id(self._gateway.domain):
+                raise InvalidInputError(f"Payment {index} is for another escrow or chain.")
+
+    def _known(
+        self, payments: Sequence[SignedPayment], reference: str
+    ) -> dict[bytes, BatchOutcome]:
+        """What the journal says of payments that were ordered before, alone or in a batch."""
+        gateway = self._gateway
+        names = {(gateway.participant, each.prepared.reference, 0): each for each in payments}
+        outcomes: dict[bytes, BatchOutcome] = {}
+        for name, record in gateway.journal.find_many(list(names)).items():
+            payment_id = names[name].payment_id
+            if not record.stands_for(self._item(names[name]).body_hash):
+                refusal = reference_conflict(record.reference, record)
+                outcomes[payment_id] = BatchOutcome(payment_id, None, refusal)
+                continue
+            done = gateway.await_open(record)
+            if done.is_done:
+                outcomes[payment_id] = BatchOutcome(
+                    payment_id, gateway.written_down(done, reference), None
+                )
+        return outcomes
+
     def _conflicts(self, payments: Sequence[SignedPayment]) -> dict[bytes, BatchOutcome]:
         own = [
             (each.terms, each.payment_id)
@@ -216,6 +308,23 @@ class Batches:
         event = self._openings.find(payment_id)
         return event if isinstance(event, PaymentAuthorized) else None
 
+    def _captured_before(
+        self,
+        words: Sequence[tuple[bytes, int]],
+        reference: str,
+        find_first: Callable[[bytes], Event | None],
+    ) -> dict[bytes, BatchOutcome]:
+        gateway = self._gateway
+        states = gateway.read_many([(gateway.escrow, "paymentOf", (id_,)) for id_, _ in words])
+        outcomes = {}
+        for (id_, total), state in zip(words, states, strict=True):
+            event = find_first(id_) if int(state[1]) >= total else None
+            if event is not None:
+                outcomes[id_] = BatchOutcome(
+                    id_, gateway.written_before(event, reference, id_), None
+                )
+        return outcomes
+
     def _static_limits(self, terms: list[Terms]) -> dict[tuple[bytes, str], int]:
         keys = sorted({(each.merchant, each.token) for each in terms})
         answers: list[Any] = self._gateway.read_many(
@@ -224,16 +333,15 @@ class Batches:
         return {key: int(answer[1]) for key, answer in zip(keys, answers, strict=True)}
 
 
-def _chunks(
-    groups: dict[Parties, list[int]], reference: str
-) -> Iterator[tuple[Parties, list[int], str]]:
-    chunks = [
-        (parties, indexes[start : start + MAX_ITEMS])
-        for parties, indexes in groups.items()
-        for start in range(0, len(indexes), MAX_ITEMS)
-    ]
-    for number, (parties, chunk) in enumerate(chunks, start=1):
-        yield parties, chunk, reference if len(chunks) == 1 else f"{reference}-{number}"
+def opening_act(verb: str, terms: Terms, payment_id: bytes) -> Act:
+    """What opening a payment is to the journal, alone or in a batch."""
+    return Act(verb, (payment_id,), payment_id, valid_before=terms.authorize_before)
+
+
+def _chunks(groups: dict[Parties, list[int]]) -> Iterator[tuple[Parties, list[int]]]:
+    for parties, indexes in groups.items():
+        for start in range(0, len(indexes), MAX_ITEMS):
+            yield parties, indexes[start : start + MAX_ITEMS]
 
 
 def _signature(payment: SignedPayment) -> tuple[bytes, bytes]:
@@ -263,11 +371,6 @@ def _with_subject(written: Written, subject: bytes) -> Written:
 
 def _require_reference(reference: str) -> None:
     check_reference(reference)
-    if len(reference) > MAX_BATCH_REFERENCE_CHARACTERS:
-        raise InvalidInputError(
-            f"A batch's reference has at most {MAX_BATCH_REFERENCE_CHARACTERS} characters, since "
-            "its transactions count it up; shorten it."
-        )
 
 
 def _require_once(ids: list[bytes]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from eth_utils.address import to_checksum_address
 
@@ -10,14 +10,15 @@ from tael import qr
 from tael.errors import InvalidInputError
 from tael.events import AcceptanceSet, CardSet, DelegateSet, MerchantSet
 from tael.models import Acceptance, CardEntry, EntryStatus, MerchantRecord, Verb, Written
+from tael.services.acts import Act
 from tael.services.codes import sign_code, verify_code
 from tael.services.gateway import MAX_PAYMENT_MINOR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from tael.events import Event
     from tael.money import Currency
+    from tael.services.contracts import Contract
     from tael.services.gateway import Gateway
     from tael.signers import Signer
 
@@ -33,8 +34,8 @@ class Directory:
     A write that would change nothing is not sent; the result is that of the write that made it so.
 
     Warning:
-        An entry is a state, not a payment: repeating an old write after a newer one sets the old
-        state again. Read before repeating what may have been changed since.
+        An entry is a state, not a payment, and has no key on the chain: without its journal, an old
+        write repeated after a newer one sets the old state again.
     """
 
     def __init__(self, gateway: Gateway) -> None:
@@ -83,19 +84,21 @@ class Directory:
             _category(category_code),
             qr.compute_name_hash(merchant_id, name),
         )
-        if self.merchant(merchant_id) == wanted:
-            return self._unchanged(reference, merchant_id, MerchantSet, merchant_id)
-        receipt = gateway.write(
-            gateway.escrow,
-            "setMerchant",
+        words = (
             wanted.acquirer,
             commitment,
             wanted.signer,
             wanted.category_code,
             wanted.name_hash,
-            reference=reference,
         )
-        return gateway.written(receipt, reference, merchant_id)
+        act = Act("setMerchant", words, merchant_id)
+        return self._set(
+            act,
+            words,
+            reference,
+            is_set=lambda: self.merchant(merchant_id) == wanted,
+            made_by=(MerchantSet, merchant_id),
+        )
 
     def accept(
         self, merchant_id: bytes, acceptances: Iterable[Acceptance], *, reference: str
@@ -110,25 +113,20 @@ class Directory:
         Source: `Directory.setAcceptances`.
         """
         entries = _bounded(acceptances)
-        now = self._gateway.read_many(
-            [
-                (self._gateway.escrow, "acceptanceOf", (merchant_id, self._token(entry)))
-                for entry in entries
-            ]
-        )
         wanted = [
             (self._token(entry), entry.static_limit.amount_minor, int(entry.status))
             for entry in entries
         ]
-        changed = [entry for entry, old in zip(wanted, now, strict=True) if entry != _plain(old)]
-        if not changed:
-            return self._unchanged(
-                reference, merchant_id, AcceptanceSet, merchant_id, wanted[-1][0]
-            )
-        receipt = self._gateway.write(
-            self._gateway.escrow, "setAcceptances", merchant_id, changed, reference=reference
+        escrow = self._gateway.escrow
+        act = Act("setAcceptances", (merchant_id, wanted), merchant_id)
+        return self._set_list(
+            act,
+            merchant_id,
+            wanted,
+            [(escrow, "acceptanceOf", (merchant_id, token)) for token, *_ in wanted],
+            reference,
+            made_by=(AcceptanceSet, merchant_id, wanted[-1][0]),
         )
-        return self._gateway.written(receipt, reference, merchant_id)
 
     def merchant(self, merchant_id: bytes) -> MerchantRecord | None:
         """What the Directory says of a merchant; None if it knows none."""
@@ -219,17 +217,15 @@ class Directory:
         entries = _bounded(cards)
         issuer = self._gateway.participant
         wanted = [self._card_words(entry) for entry in entries]
-        now = self._gateway.read_many(
-            [(self._gateway.escrow, "cardOf", (issuer, card, token)) for card, token, *_ in wanted]
+        escrow = self._gateway.escrow
+        return self._set_list(
+            Act("setCards", (issuer, wanted)),
+            issuer,
+            wanted,
+            [(escrow, "cardOf", (issuer, card, token)) for card, token, *_ in wanted],
+            reference,
+            made_by=(CardSet, issuer, *wanted[-1][:2]),
         )
-        changed = [entry for entry, old in zip(wanted, now, strict=True) if entry != _plain(old)]
-        if not changed:
-            card, token = wanted[-1][:2]
-            return self._unchanged(reference, None, CardSet, issuer, card, token)
-        receipt = self._gateway.write(
-            self._gateway.escrow, "setCards", issuer, changed, reference=reference
-        )
-        return self._gateway.written(receipt, reference)
 
     def card(self, card: str, currency: str | Currency, *, issuer: str | None = None) -> CardEntry:
         """What an issuer lets a card spend, and what it spent in the chain's UTC day.
@@ -267,10 +263,14 @@ class Directory:
         """
         gateway = self._gateway
         who = gateway.address(delegate, "delegate")
-        if self.verbs(who) == verbs and verbs:
-            return self._unchanged(reference, None, DelegateSet, gateway.participant, who)
-        receipt = gateway.write(gateway.escrow, "setDelegate", who, int(verbs), reference=reference)
-        return gateway.written(receipt, reference)
+        words = (who, int(verbs))
+        return self._set(
+            Act("setDelegate", words),
+            words,
+            reference,
+            is_set=lambda: bool(verbs) and self.verbs(who) == verbs,
+            made_by=(DelegateSet, gateway.participant, who),
+        )
 
     def verbs(self, delegate: str, *, participant: str | None = None) -> Verb:
         """What a key may do for a participant; None is the client's own."""
@@ -296,13 +296,49 @@ class Directory:
             int(entry.status),
         )
 
-    def _unchanged(
-        self, reference: str, subject: bytes | None, kind: type[Event], *topics: bytes | str
+    def _set_list(
+        self,
+        act: Act,
+        owner: bytes | str,
+        wanted: Sequence[tuple[object, ...]],
+        reads: Sequence[tuple[Contract, str, Sequence[object]]],
+        reference: str,
+        *,
+        made_by: tuple[Any, ...],
     ) -> Written:
-        event = self._gateway.find_last(self._gateway.escrow, kind, *topics)
-        if event is None:
-            raise InvalidInputError("The state is there without the event that made it; report it.")
-        return self._gateway.written_before(event, reference, subject)
+        """Set the entries of a list that stand otherwise; `reads` says how they stand."""
+        first = self._gateway.recall(self._gateway.escrow, act, reference)
+        if first is not None:
+            return first
+        now = self._gateway.read_many(reads)
+        changed = [entry for entry, old in zip(wanted, now, strict=True) if entry != _plain(old)]
+        return self._set(
+            act, (owner, changed), reference, is_set=lambda: not changed, made_by=made_by
+        )
+
+    def _set(
+        self,
+        act: Act,
+        words: tuple[object, ...],
+        reference: str,
+        *,
+        is_set: Callable[[], bool],
+        made_by: tuple[Any, ...],
+    ) -> Written:
+        """Write a state, unless it is there already: then the event that made it is the result."""
+        gateway = self._gateway
+        first = gateway.recall(gateway.escrow, act, reference)
+        if first is not None:
+            return first
+        if is_set():
+            event = gateway.find_last(gateway.escrow, *made_by)
+            if event is None:
+                raise InvalidInputError(
+                    "The state is there without the event that made it; report it."
+                )
+            return gateway.note(gateway.escrow, act, event, reference)
+        receipt = gateway.write(gateway.escrow, act.verb, *words, reference=reference, act=act)
+        return gateway.written(receipt, reference, act.subject)
 
 
 def _bounded(entries: Iterable[_Entry]) -> list[_Entry]:

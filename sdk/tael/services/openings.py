@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from tael.errors import IdempotencyConflictError
 from tael.events import PaymentAuthorized, PaymentCharged, PaymentOpened, topic_of
+from tael.journal.openings import OpeningsTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,21 +16,24 @@ if TYPE_CHECKING:
     from tael.terms import Terms
 
 OPENING_TOPICS = (topic_of(PaymentAuthorized), topic_of(PaymentCharged))
+CATCH_UP_SECONDS = 30.0
+"""How often the chain is read for openings that this journal knows nothing of. Its own references
+it knows anyway; others are there only if another journal was used, or this one was lost."""
 OVERLAP_BLOCKS = 64
 """How far back to look again, in case the chain was reorganised since."""
 
 
 class Openings:
-    """Remembers, per issuer, which reference hash stands for which payment.
+    """Knows, per issuer, which reference hash stands for which payment.
 
     The chain refuses the same terms twice, yet the same reference under new deadlines is another
-    payment to it. What this has seen is how the second one is refused.
+    payment to it. What was read from it is how the second one is refused, whatever journal the
+    first was written in.
     """
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._ids: dict[str, dict[bytes, bytes]] = {}
-        self._next: dict[str, int] = {}
+        self._read_at: dict[str, float] = {}
 
     def find(self, payment_id: bytes) -> PaymentOpened | None:
         """The event that opened a payment; None if none did."""
@@ -56,13 +61,14 @@ class Openings:
 
     def other_payments(self, payments: Sequence[tuple[Terms, bytes]]) -> dict[bytes, bytes]:
         """Other payments that were opened under the same references, by the ids given."""
-        for issuer in {terms.issuer for terms, _ in payments}:
-            self._catch_up(issuer, self._ids.setdefault(issuer, {}))
         others = {}
-        for terms, payment_id in payments:
-            known = self._ids[terms.issuer].get(terms.reference_hash, payment_id)
-            if known != payment_id and self._exists(known):
-                others[payment_id] = known
+        for issuer in {terms.issuer for terms, _ in payments}:
+            self._catch_up(issuer, at_most_every=CATCH_UP_SECONDS)
+            known = self._table.find(issuer, [terms.reference_hash for terms, _ in payments])
+            for terms, payment_id in payments:
+                other = known.get(terms.reference_hash, payment_id)
+                if terms.issuer == issuer and other != payment_id and self._exists(other):
+                    others[payment_id] = other
         return others
 
     def find_by_reference(self, issuer: str, reference_hash: bytes) -> bytes | None:
@@ -70,16 +76,26 @@ class Openings:
 
         The UETR would not do: two of its cardholders may pay the same dynamic code.
         """
-        known = self._ids.setdefault(issuer, {})
-        self._catch_up(issuer, known)
-        found = known.get(reference_hash)
+        self._catch_up(issuer)
+        found = self._table.find(issuer, [reference_hash]).get(reference_hash)
         return found if found is not None and self._exists(found) else None
 
-    def _catch_up(self, issuer: str, known: dict[bytes, bytes]) -> None:
+    @property
+    def _table(self) -> OpeningsTable:
+        journal = self._gateway.journal
+        return OpeningsTable(journal.store, journal.chain_row, self._gateway.escrow.address)
+
+    def _catch_up(self, issuer: str, *, at_most_every: float = 0.0) -> None:
+        now = time.monotonic()
+        read_at = self._read_at.get(issuer)
+        if read_at is not None and now - read_at < at_most_every:
+            return
         history = self._gateway.history(self._gateway.escrow)
         head = history.head()
-        first = self._next.get(issuer, history.first_block)
+        table = self._table
+        first = table.next_block(issuer) or history.first_block
         topic = "0x" + issuer[2:].lower().rjust(64, "0")
+        found: dict[bytes, bytes] = {}
         for event in history.events(
             first=max(history.first_block, min(first, head) - OVERLAP_BLOCKS),
             last=head,
@@ -87,8 +103,9 @@ class Openings:
             with_times=False,
         ):
             if isinstance(event, PaymentOpened):
-                known[event.reference_hash] = event.id
-        self._next[issuer] = head + 1
+                found[event.reference_hash] = event.id
+        table.put(issuer, found, head + 1)
+        self._read_at[issuer] = now
 
     def _exists(self, payment_id: bytes) -> bool:
         # A reorganisation may have taken away what was seen.

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tael.errors import IdempotencyConflictError
 from tael.events import OperationScheduled, decode_all
 from tael.models import ScheduledOperation, Written
+from tael.services.acts import Act
 
 if TYPE_CHECKING:
     from tael.services.contracts import Contract
     from tael.services.gateway import Gateway
+
+# One reference stands for the operation from its announcement to its end: the effect is part 0.
+SCHEDULE_PART = 1
+CANCEL_PART = 2
 
 EXPIRATION_SECONDS = 7 * 86_400
 """How long a ready operation stays executable.
@@ -71,8 +77,21 @@ class Operations:
             return found
         data = contract.function(name, len(arguments)).encode(*arguments)
         gateway = self._gateway
+        act = Act("schedule", (contract.address, data))
+        if gateway.recall(gateway.governance, act, reference, part=SCHEDULE_PART) is not None:
+            raise IdempotencyConflictError(
+                f"What {reference!r} scheduled was cancelled or has expired; nothing was sent. Use "
+                "a new reference to schedule it again."
+            )
         receipt = gateway.write(
-            gateway.governance, "schedule", contract.address, data, 0, reference=reference
+            gateway.governance,
+            "schedule",
+            contract.address,
+            data,
+            0,
+            reference=reference,
+            act=act,
+            part=SCHEDULE_PART,
         )
         written = gateway.written(receipt, reference)
         event = next(
@@ -80,8 +99,15 @@ class Operations:
         )
         return self._scheduled(contract, name, data, event.schedule, written)
 
-    def execute(self, operation: ScheduledOperation, *, reference: str) -> Written:
+    def execute(
+        self, operation: ScheduledOperation, *, reference: str, act: Act | None = None
+    ) -> Written:
         """Execute an operation that is ready.
+
+        Args:
+            operation: Which.
+            reference: The operator's reference.
+            act: What it is to do, for a service that knows; None is the call as it is.
 
         Raises:
             WrongTimeError: It is not ready yet, or has expired.
@@ -90,8 +116,18 @@ class Operations:
         Source: OpenZeppelin `AccessManager.execute`.
         """
         gateway = self._gateway
+        if act is None:
+            act = Act("execute", (operation.target, operation.data))
+        first = gateway.recall(gateway.governance, act, reference)
+        if first is not None:
+            return first
         receipt = gateway.write(
-            gateway.governance, "execute", operation.target, operation.data, reference=reference
+            gateway.governance,
+            "execute",
+            operation.target,
+            operation.data,
+            reference=reference,
+            act=act,
         )
         return gateway.written(receipt, reference, operation.operation_id)
 
@@ -108,6 +144,7 @@ class Operations:
             operation.target,
             operation.data,
             reference=reference,
+            part=CANCEL_PART,
         )
         return gateway.written(receipt, reference, operation.operation_id)
 

@@ -16,6 +16,7 @@ from tael.events import (
     Unpaused,
 )
 from tael.models import AccountStatus, ParticipantStatus, ScheduledOperation, Written
+from tael.services.acts import Act
 from tael.services.gateway import require_money
 
 if TYPE_CHECKING:
@@ -120,12 +121,16 @@ class Participants:
         token = self._gateway.token(reserve.currency)
         document_hash = self._gateway.identifiers.document_hash(reference, document)
         arguments = (reserve.amount_minor, document_hash, valid_before)
+        act = Act("attest", arguments)
+        first = self._gateway.recall(token, act, reference)
+        if first is not None:
+            return first
         now = self._gateway.read(token, "attestation")
         if (now[0], now[2], now[1]) == arguments:
             event = self._find(token, ReserveAttested)
             if event is not None:
-                return self._gateway.written_before(event, reference)
-        receipt = self._gateway.write(token, "attest", *arguments, reference=reference)
+                return self._gateway.note(token, act, event, reference)
+        receipt = self._gateway.write(token, "attest", *arguments, reference=reference, act=act)
         return self._gateway.written(receipt, reference)
 
     def pause(self, currency: str | Currency, *, reference: str) -> Written:
@@ -212,9 +217,13 @@ class Participants:
             return None
 
         # The same data could be scheduled and executed a second time, so the past is asked first.
-        first = find_first()
+        act = Act("forceTransfer", call)
+        first = self._gateway.recall(token, act, reference)
         if first is not None:
-            return self._gateway.written_before(first, reference)
+            return first
+        event = find_first()
+        if event is not None:
+            return self._gateway.note(token, act, event, reference)
         return self._delayed(token, "forceTransfer", call, reference, find_first)
 
     # Internals
@@ -240,7 +249,12 @@ class Participants:
         find_first: Callable[[], Event | None],
     ) -> Written:
         return self._gateway.write_once(
-            token, name, *arguments, reference=reference, subject=None, find_first=find_first
+            token,
+            name,
+            *arguments,
+            reference=reference,
+            act=Act(name, arguments),
+            find_first=find_first,
         )
 
     def _delayed(
@@ -253,23 +267,27 @@ class Participants:
     ) -> Written | ScheduledOperation:
         if not self._operations.delay_seconds(token, name):
             return self._once(token, name, arguments, reference, find_first)
+        act = Act(name, arguments, target=token)
+        done = self._gateway.recall(token, act, reference)
+        if done is not None:
+            return done
         operation = self._operations.find(token, name, *arguments)
         if operation is None:
             # Done before, by this very call perhaps: nobody shall announce it a second time.
             first = find_first()
             if first is not None:
-                return self._gateway.written_before(first, reference)
+                return self._gateway.note(token, act, first, reference)
             self._require_possible(token, name, arguments)
             return self._operations.schedule(token, name, *arguments, reference=reference)
         if operation.state == "waiting":
             return operation
         try:
-            return self._operations.execute(operation, reference=reference)
+            return self._operations.execute(operation, reference=reference, act=act)
         except ContractRevertedError:
             first = find_first()
             if first is None:
                 raise
-            return self._gateway.written_before(first, reference)
+            return self._gateway.note(token, act, first, reference)
 
     def _require_possible(self, token: Contract, name: str, arguments: tuple[object, ...]) -> None:
         """Refuse to schedule what the present status rules out: nobody shall wait for nothing."""

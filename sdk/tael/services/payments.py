@@ -26,7 +26,8 @@ from tael.models import (
     SignedPayment,
     Written,
 )
-from tael.services.batches import Batches
+from tael.services.acts import Act
+from tael.services.batches import Batches, opening_act
 from tael.services.gateway import MAX_PAYMENT_MINOR, require_money
 from tael.services.openings import Openings, conflict
 from tael.services.preparing import Preparation
@@ -107,7 +108,7 @@ class Payments(Preparation, Standing):
 
         Args:
             payments: Each once. Cards must be ordinary keys.
-            reference: The batch's reference, at most 29 characters; transactions count it up.
+            reference: The batch's reference.
 
         Returns:
             One outcome a payment, in the order given.
@@ -160,7 +161,7 @@ class Payments(Preparation, Standing):
 
         Args:
             totals: Payment and new total of each, each payment once.
-            reference: The batch's reference, at most 29 characters; transactions count it up.
+            reference: The batch's reference.
 
         Returns:
             One outcome a payment, in the order given.
@@ -219,9 +220,20 @@ class Payments(Preparation, Standing):
             terms.parties,
             terms.packed,
             reference=reference,
-            subject=payment_id,
+            act=Act("reclaim", (payment_id,), payment_id),
             find_first=lambda: self._gateway.find_last(escrow, PaymentReclaimed, payment_id),
         )
+
+    # For resolving
+
+    def opening(self, payment_id: bytes) -> PaymentOpened | None:
+        """The event that opened a payment; None if none did."""
+        return self._openings.find(payment_id)
+
+    def find_opening(self, issuer: str, reference_hash: bytes) -> PaymentOpened | None:
+        """The event that opened an issuer's payment under a reference; None if none did."""
+        payment_id = self._openings.find_by_reference(issuer, reference_hash)
+        return None if payment_id is None else self._openings.find(payment_id)
 
     # Internals
 
@@ -237,20 +249,27 @@ class Payments(Preparation, Standing):
             raise InvalidInputError("The payment was prepared for another escrow or chain.")
         if consent is not None and (consent.verb, consent.payment_id) != (verb, payment_id):
             raise InvalidInputError(f"The consent is not one to {verb} this payment.")
-        if consent is None and gateway.participant == terms.issuer:
-            self._require_reference(terms, payment_id, reference)
+        is_issuer = consent is None and gateway.participant == terms.issuer
+        if is_issuer:
+            self._require_own_reference(terms, reference)
+        act = opening_act(verb, terms, payment_id)
+        first = gateway.recall(gateway.escrow, act, reference)
+        if first is not None:
+            return first
+        if is_issuer:
+            self._require_one_payment(terms, payment_id)
         kind = PaymentAuthorized if verb == "authorize" else PaymentCharged
         if gateway.read(gateway.escrow, "paymentOf", payment_id)[0]:
-            first = self._find_opening(kind, payment_id)
-            if first is not None:
-                return gateway.written_before(first, reference, payment_id)
+            event = self._find_opening(kind, payment_id)
+            if event is not None:
+                return gateway.note(gateway.escrow, act, event, reference)
         name, arguments = self._form(verb, payment, consent)
         return gateway.write_once(
             gateway.escrow,
             name,
             *arguments,
             reference=reference,
-            subject=payment_id,
+            act=act,
             find_first=lambda: self._find_opening(kind, payment_id),
         )
 
@@ -277,12 +296,14 @@ class Payments(Preparation, Standing):
         )
         return terms.amount_minor > int(limit)
 
-    def _require_reference(self, terms: Terms, payment_id: bytes, reference: str) -> None:
+    def _require_own_reference(self, terms: Terms, reference: str) -> None:
         if self._gateway.identifiers.reference_hash(reference) != terms.reference_hash:
             raise InvalidInputError(
                 f"The terms commit to another reference than {reference!r}; pass the one the "
                 "payment was prepared with."
             )
+
+    def _require_one_payment(self, terms: Terms, payment_id: bytes) -> None:
         other = self._openings.other_payment(terms, payment_id)
         if other is not None:
             raise conflict(payment_id, other)
@@ -317,7 +338,7 @@ class Payments(Preparation, Standing):
             terms.packed,
             total_minor,
             reference=reference,
-            subject=payment_id,
+            act=Act(verb, (payment_id, total_minor), payment_id, total_minor),
             find_first=find_first,
         )
 

@@ -115,6 +115,16 @@ class Store:
             connection.execution_options(tael_reads=True)
             yield connection
 
+    def insert(self, table: sa.Table) -> Any:
+        """An INSERT of this database's dialect, which knows `on_conflict_do_update`."""
+        if self.dialect == "sqlite":
+            from sqlalchemy.dialects import sqlite
+
+            return sqlite.insert(table)
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()

@@ -95,7 +95,7 @@ def block(session: Session, card: _Card, currency: CurrencyArgument) -> None:
 
 
 def _set(session: Session, entry: CardEntry, default: str, doing: str, said: str) -> None:
-    reference = session.reference(default)
+    reference = session.state_reference(default)
     client = session.client
     with session.writing(doing):
         done = client.directory.set_cards([entry], reference=reference)

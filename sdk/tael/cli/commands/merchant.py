@@ -49,7 +49,7 @@ def add(
 ) -> None:
     """Register a merchant, or change its key, name or category. For its acquirer."""
     acceptances = [_acceptance(each) for each in accept or []]
-    reference = session.reference(f"merchant-{merchant}"[:35].rstrip(" /"))
+    reference = session.state_reference(f"merchant-{merchant}")
     client = session.client
     with session.writing("registering the merchant"):
         done = client.directory.set_merchant(
@@ -58,7 +58,9 @@ def add(
     merchant_id = done.subject or client.merchant_id(merchant)
     if acceptances:
         with session.writing("setting what it accepts"):
-            client.directory.accept(merchant_id, acceptances, reference=reference)
+            client.directory.accept(
+                merchant_id, acceptances, reference=f"{reference[:28].rstrip(' /')}-accept"
+            )
     limits = ", ".join(str(each.static_limit) for each in acceptances)
     said = f"merchant {hexed(merchant_id)} is registered"
     session.wrote(
@@ -93,7 +95,7 @@ def accept(
         else client.directory.acceptance(merchant_id, currency).static_limit
     )
     status = EntryStatus.BLOCKED if block else EntryStatus.ACTIVE
-    reference = session.reference(f"accept-{currency}-{merchant[2:14]}")
+    reference = session.state_reference(f"accept-{currency}-{merchant[2:14]}")
     with session.writing("setting what it accepts"):
         done = client.directory.accept(
             merchant_id, [Acceptance(money, status)], reference=reference

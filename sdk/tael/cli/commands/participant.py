@@ -33,7 +33,7 @@ def admit(session: Session, address: _Address, currencies: _Currencies = None) -
     """Open accounts for a participant. For the registrar."""
 
     def act(currency: str) -> Written:
-        reference = session.reference(_default("admit", currency, address))
+        reference = session.state_reference(_default("admit", currency, address))
         return session.client.participants.admit(address, currency, reference=reference)
 
     _each(session, currencies, address, "admitting", "admitted", act)
@@ -59,7 +59,7 @@ def suspend(
     content = read_document(document)
 
     def act(currency: str) -> Written:
-        reference = session.reference(_default("suspend", currency, address))
+        reference = session.state_reference(_default("suspend", currency, address))
         return session.client.participants.suspend(
             address, currency, document=content, reference=reference
         )
@@ -72,7 +72,7 @@ def reinstate(session: Session, address: _Address, currencies: _Currencies = Non
     """Make a suspended participant active again: announced first, then made."""
 
     def act(currency: str) -> Written | ScheduledOperation:
-        reference = session.reference(_default("reinstate", currency, address))
+        reference = session.state_reference(_default("reinstate", currency, address))
         return session.client.participants.reinstate(address, currency, reference=reference)
 
     _each(session, currencies, address, "reinstating", "reinstated", act)
@@ -88,7 +88,7 @@ def close(
         return ExitCode.REFUSED
 
     def act(currency: str) -> Written | ScheduledOperation:
-        reference = session.reference(_default("close", currency, address))
+        reference = session.state_reference(_default("close", currency, address))
         return session.client.participants.close(address, currency, reference=reference)
 
     _each(session, currencies, address, "closing", "closed", act)

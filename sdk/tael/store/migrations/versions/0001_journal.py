@@ -66,7 +66,14 @@ def upgrade() -> None:
         ),
         sa.Column("verb", sa.String(length=64), nullable=False),
         sa.Column("body_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("contract", sa.String(length=42), nullable=False),
         sa.Column("subject", sa.LargeBinary(length=32), nullable=True),
+        sa.Column(
+            "total_minor",
+            sa.String(length=20),
+            nullable=True,
+            comment="of a capture, void or refund: 64 bits",
+        ),
         sa.Column("carrier", _ID, nullable=True, comment="the batch it travels in"),
         sa.Column(
             "valid_before",

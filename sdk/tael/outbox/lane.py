@@ -1,0 +1,441 @@
+"""One key's lane: takes orders in groups, journals, signs and sends them.
+
+Two threads: this one sends, `tael.outbox.watch` follows what is in flight. Under load, orders that
+arrive while a group is under way make up the next one, so that one request and one commit serve
+many of them.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+from web3.exceptions import Web3RPCError
+
+from tael.chain.connection import is_node_failure, pauses
+from tael.chain.reverts import revert_from
+from tael.errors import (
+    ContractRevertedError,
+    NetworkMismatchError,
+    NodeUnavailableError,
+    TaelError,
+    TransactionRefusedError,
+)
+from tael.journal import Fate, Order, SignedTransaction, State
+from tael.outbox.changes import Change
+from tael.outbox.receipts import as_exception
+from tael.outbox.watch import Flight, Watch
+from tael.rpc import exchange
+
+if TYPE_CHECKING:
+    from tael.journal import Decision, Record
+    from tael.outbox.outbox import Outbox, Ticket
+    from tael.rpc import Answer
+    from tael.signers import Signer
+
+Step = Callable[[str, int], None]
+
+GROUP = 200
+"""Most orders in one request and one commit."""
+GAS_MARGIN_PERCENT = 15
+"""Added to a gas estimate: state may change a little between estimate and inclusion."""
+GAS_MARGIN = 5_000
+IDLE_SECONDS = 10.0
+
+_KNOWN_WORDS = ("already known", "known transaction", "already imported", "alreadyknown")
+_NONCE_WORDS = ("nonce too low", "nonce is too low", "correct nonce", "nonce has already been used")
+_TRIES = 3
+
+
+@dataclass
+class View:
+    """What the node says before a group is signed.
+
+    Args:
+        nonce: The key's next one.
+        fees: What a transaction offers.
+        gas_limit: Of a block.
+        estimates: By order: the gas it takes, or why it is refused.
+    """
+
+    nonce: int
+    fees: dict[str, int]
+    gas_limit: int
+    estimates: dict[tuple[str, str, int], int | TaelError] = field(default_factory=dict)
+
+
+class Lane:
+    """Sends one key's orders.
+
+    Args:
+        outbox: Whose lane it is.
+        signer: The key.
+    """
+
+    def __init__(self, outbox: Outbox, signer: Signer) -> None:
+        self.outbox = outbox
+        self.signer = signer
+        self.address = to_checksum_address(signer.address)
+        self.watch = Watch(self)
+        self._ready = threading.Condition()
+        self._waiting: list[Ticket] = []
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._busy = False
+        self._adopted = False
+
+    def put(self, tickets: Sequence[Ticket]) -> None:
+        """Queue orders."""
+        with self._ready:
+            self._waiting += tickets
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name=f"tael-send-{self.address[:10]}", daemon=True
+                )
+                self._thread.start()
+            self._ready.notify()
+
+    def adopt(self) -> None:
+        """Take everything from the journal that this key has in flight."""
+        self._adopted = True
+        self.watch.follow(
+            [Flight([each], sent=False) for each in self._journal.open_transactions(self.address)]
+        )
+
+    def rejoin(self, ticket: Ticket, record: Record) -> None:
+        """Have a ticket told what becomes of a write that is in flight."""
+        if not self._attach(ticket, record):
+            raise AssertionError("only what is in flight is rejoined")
+
+    def look(self) -> None:
+        """Look at the chain now."""
+        if not self._adopted:
+            self.adopt()
+        self.watch.look()
+
+    def is_busy(self) -> bool:
+        """Whether anything waits or is in flight."""
+        with self._ready:
+            if self._waiting or self._busy:
+                return True
+        return self.watch.is_busy()
+
+    def close(self, wait_seconds: float) -> None:
+        """End both threads after the group under way."""
+        with self._ready:
+            self._closed = True
+            thread = self._thread
+            self._ready.notify()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(wait_seconds)
+        self.watch.close(wait_seconds)
+
+    @property
+    def _journal(self) -> Any:
+        return self.outbox.journal
+
+    def _run(self) -> None:
+        while True:
+            with self._ready:
+                if not self._waiting and not self._closed:
+                    self._ready.wait(IDLE_SECONDS)
+                if self._closed or not self._waiting:
+                    self._thread = None
+                    return
+                group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
+                self._busy = True
+            try:
+                self._process(group)
+            except TaelError as error:
+                _fail(group, error)
+            except BaseException as error:  # noqa: BLE001 - told to whoever waits for the orders
+                _fail(group, error)
+            finally:
+                with self._ready:
+                    self._busy = False
+
+    def _process(self, group: list[Ticket]) -> None:
+        step = self.outbox.on_step
+        step("asked", len(group))
+        if not self._adopted:
+            self.adopt()
+        group = self._answer_known(group)
+        if not group:
+            return
+        view = self._look_at([ticket.order for ticket in group])
+        step("checked", len(group))
+        group = self._refuse(group, view)
+        if not group:
+            return
+        decisions = self._sign([ticket.order for ticket in group], view)
+        step("journaled", len(group))
+        flights = self._decide(group, decisions)
+        for flight in flights:
+            self.outbox.tell(Change(flight.newest.write or 0, "submitted", flight.newest.hash))
+        if flights:
+            # Followed before they are sent: whatever happens now, the watch looks after them.
+            self.watch.follow(flights, wake=False)
+            self._broadcast(flights)
+            step("sent", len(flights))
+        self.watch.wake()
+
+    # Before signing
+
+    def _answer_known(self, group: list[Ticket]) -> list[Ticket]:
+        """Take out orders that the journal has an answer to, before the node is asked."""
+        known = self._journal.find_many([ticket.order.name for ticket in group])
+        remaining = []
+        for ticket in group:
+            record = known.get(ticket.order.name)
+            if record is None or not self._attach(ticket, record):
+                remaining.append(ticket)
+        return remaining
+
+    def _attach(self, ticket: Ticket, record: Record) -> bool:
+        """Bind an order to what was done for it before; False if it may be signed."""
+        from tael.journal.journal import conflict
+
+        if not record.stands_for(ticket.order.body_hash):
+            ticket.future.set_exception(conflict(ticket.order.reference, record))
+            return True
+        if record.state in (State.ACCEPTED, State.REFUSED):
+            return False
+        ticket.write = record.id
+        ticket.is_repeat = True
+        write = record.id if record.carrier is None else record.carrier
+        transactions = self._journal.transactions_of(write)
+        if transactions:
+            ticket.transaction_hash = record.transaction_hash or transactions[-1].hash
+        flight = Flight(transactions, [ticket], sent=False)
+        if record.is_done or not transactions:
+            self.watch.answer(flight, record)
+        else:
+            self.watch.follow([flight])
+        return True
+
+    def _look_at(self, orders: Sequence[Order]) -> View:
+        chain = self.outbox.chain
+        estimated = [order for order in orders if order.gas is None]
+        calls: list[tuple[str, list[Any]]] = [
+            ("eth_chainId", []),
+            ("eth_getBlockByNumber", ["0x0", False]),
+            ("eth_getBlockByNumber", ["latest", False]),
+            ("eth_getTransactionCount", [self.address, "latest"]),
+            ("eth_getTransactionCount", [self.address, "pending"]),
+            ("eth_gasPrice", []),
+            ("eth_maxPriorityFeePerGas", []),
+            *(("eth_estimateGas", [self._call(order)]) for order in estimated),
+        ]
+        answers = self._ask(calls)
+        chain_id, genesis, latest, mined, pending, price = (_result(each) for each in answers[:6])
+        if int(chain_id, 16) != chain.chain_id or genesis["hash"] != chain.genesis_hash:
+            raise NetworkMismatchError(
+                f"the node now serves chain {int(chain_id, 16)} ({genesis['hash']}), no longer "
+                f"chain {chain.chain_id} ({chain.genesis_hash}); nothing was signed"
+            )
+        base, tip = latest.get("baseFeePerGas"), answers[6].result
+        limit = int(latest["gasLimit"], 16)
+        view = View(
+            max(int(mined, 16), int(pending, 16)),
+            self.outbox.fees.offer(
+                None if base is None else int(base, 16),
+                None if tip is None else int(tip, 16),
+                int(price, 16),
+            ),
+            limit,
+        )
+        for order, answer in zip(estimated, answers[7:], strict=True):
+            view.estimates[order.name] = _estimate(answer, limit)
+        return view
+
+    def _ask(self, calls: Sequence[tuple[str, list[Any]]]) -> list[Answer]:
+        """Ask until every answer is one; a node's momentary failures are no answers."""
+        for pause in pauses(self.outbox.chain.retry_seconds):
+            try:
+                answers: list[Answer] = exchange(self.outbox.chain, calls)
+                stumbled = next((each for each in answers if _is_momentary(each)), None)
+                if stumbled is None:
+                    return answers
+                error = NodeUnavailableError(f"the node answered: {_words(stumbled)}; try again")
+            except NodeUnavailableError as failure:
+                error = failure
+            if pause is None:
+                raise error
+            time.sleep(pause)
+        raise AssertionError("the last pause is None")
+
+    def _call(self, order: Order) -> dict[str, str]:
+        return {
+            "from": self.address,
+            "to": order.to,
+            "data": "0x" + order.data.hex(),
+            "value": hex(order.value),
+        }
+
+    def _refuse(self, group: list[Ticket], view: View) -> list[Ticket]:
+        """Take out orders that would be refused, and write them down as such."""
+        refused = [
+            (ticket, error)
+            for ticket in group
+            if isinstance(error := view.estimates.get(ticket.order.name), TaelError)
+        ]
+        if not refused:
+            return group
+        self._journal.refuse(
+            [
+                (ticket.order, error.data)
+                for ticket, error in refused
+                if isinstance(error, ContractRevertedError)
+            ]
+        )
+        for ticket, error in refused:
+            ticket.future.set_exception(error)
+        out = {id(ticket) for ticket, _ in refused}
+        return [ticket for ticket in group if id(ticket) not in out]
+
+    # Signing
+
+    def _sign(self, orders: Sequence[Order], view: View) -> list[Decision]:
+        def sign(order: Order, nonce: int) -> tuple[str, bytes]:
+            estimate = view.estimates.get(order.name)
+            gas = estimate if isinstance(estimate, int) else order.gas
+            if gas is None or gas > view.gas_limit:
+                gas = view.gas_limit
+            return self.sign_fields(
+                {
+                    "to": order.to,
+                    "data": "0x" + order.data.hex(),
+                    "value": order.value,
+                    "gas": gas,
+                    **view.fees,
+                },
+                nonce,
+            )
+
+        def sign_all() -> list[Decision]:
+            decisions: list[Decision] = self._journal.sign(
+                self.address, orders, view.nonce, lambda order, nonce: sign(order, nonce)
+            )
+            return decisions
+
+        for _ in range(_TRIES - 1):
+            try:
+                return sign_all()
+            except sa.exc.IntegrityError:
+                # Another process wrote the same reference meanwhile: now it is found.
+                continue
+        return sign_all()
+
+    def fees(self) -> dict[str, int]:
+        """What a transaction offers at present."""
+        return self._look_at([]).fees
+
+    def sign_fields(self, fields: Mapping[str, Any], nonce: int) -> tuple[str, bytes]:
+        """Sign a transaction with these fields; returns its hash and bytes."""
+        raw = bytes(
+            self.signer.sign_transaction(
+                {**fields, "chainId": self.outbox.chain.chain_id, "nonce": nonce}
+            )
+        )
+        return "0x" + keccak(raw).hex(), raw
+
+    def _decide(self, group: list[Ticket], decisions: Sequence[Decision]) -> list[Flight]:
+        flights = []
+        for ticket, decision in zip(group, decisions, strict=True):
+            if decision.conflict is not None:
+                ticket.future.set_exception(decision.conflict)
+            elif decision.signed is not None:
+                ticket.write = decision.signed.write
+                ticket.transaction_hash = decision.signed.hash
+                flights.append(
+                    Flight([decision.signed], [ticket], has_items=bool(ticket.order.items))
+                )
+            elif decision.record is not None:
+                self._attach(ticket, self._journal.record(decision.record.id))
+        return flights
+
+    # Sending
+
+    def _broadcast(self, flights: Sequence[Flight]) -> None:
+        now = time.monotonic()
+        for flight in flights:
+            flight.sent_at = now
+        self.broadcast([flight.newest for flight in flights], flights)
+
+    def broadcast(
+        self, transactions: Sequence[SignedTransaction], flights: Sequence[Flight]
+    ) -> None:
+        """Hand signed bytes to the node, once. What is not answered, the watch sends again."""
+        calls = [("eth_sendRawTransaction", ["0x" + each.raw.hex()]) for each in transactions]
+        try:
+            answers = exchange(self.outbox.chain, calls)
+        except NodeUnavailableError:
+            return
+        for flight, answer in zip(flights, answers, strict=True):
+            problem = None if answer.error is None else _words(answer)
+            if problem is None or is_taken(problem) or _is_momentary(answer) or _is_revert(answer):
+                flight.sent = problem is None or flight.sent
+            else:
+                flight.refused = problem
+        self.watch.tell_refused(flights)
+
+
+def is_taken(words: str) -> bool:
+    """Whether an answer to a broadcast means that the node has these bytes, or their nonce."""
+    lower = words.lower()
+    return any(each in lower for each in (*_KNOWN_WORDS, *_NONCE_WORDS))
+
+
+def _estimate(answer: Answer, limit: int) -> int | TaelError:
+    if answer.error is not None:
+        error = _as_exception(answer)
+        refusal = revert_from(error)
+        return refusal or TransactionRefusedError(
+            f"the node refused to estimate it: {_words(answer)}"
+        )
+    gas = int(answer.result, 16)
+    if gas > limit:
+        return TransactionRefusedError(
+            f"it would take {gas} gas, and a block has {limit}: split it"
+        )
+    return min(limit, gas + gas * GAS_MARGIN_PERCENT // 100 + GAS_MARGIN)
+
+
+def _result(answer: Answer) -> Any:
+    if answer.error is not None or answer.result is None:
+        raise NodeUnavailableError(f"the node answered: {_words(answer)}; try again later")
+    return answer.result
+
+
+def _as_exception(answer: Answer) -> Web3RPCError:
+    return as_exception(answer.error) if answer.error is not None else Web3RPCError("no error")
+
+
+def _is_momentary(answer: Answer) -> bool:
+    if answer.error is None:
+        return False
+    error = _as_exception(answer)
+    return revert_from(error) is None and is_node_failure(error)
+
+
+def _is_revert(answer: Answer) -> bool:
+    return revert_from(_as_exception(answer)) is not None
+
+
+def _words(answer: Answer) -> str:
+    return "nothing" if answer.error is None else answer.error.message[:300]
+
+
+def _fail(group: Sequence[Ticket], error: BaseException) -> None:
+    for ticket in group:
+        if not ticket.future.done():
+            ticket.future.set_exception(error)
+
+
+__all__ = ["Fate", "Lane", "Step", "is_taken"]

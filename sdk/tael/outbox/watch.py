@@ -1,0 +1,555 @@
+"""Follows what one key has in flight until it is final.
+
+The chain is asked how many transactions of the key it has; what lies below is included, or was
+overtaken. What waits too long is sent again if the node forgot it, or replaced by itself with a
+higher fee. A nonce that nothing fills is filled. Nothing is given up: what a thread does not live
+to see, the next process takes from the journal.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tael.errors import NodeUnavailableError, StoreError, TaelError, TransactionRefusedError
+from tael.journal import Fate, Outcome, SignedTransaction, State
+from tael.outbox.changes import Change, Status
+from tael.outbox.receipts import item_outcomes, receipt_of, refusal_data, refusal_of
+from tael.rpc import exchange, request
+
+if TYPE_CHECKING:
+    from tael.journal import Record
+    from tael.outbox.lane import Lane
+    from tael.outbox.outbox import Ticket
+
+GROUP = 200
+"""Most transactions asked about in one request."""
+CONFIRM_SECONDS = 1.0
+"""How often what is included is looked at until it is final."""
+GAP_SECONDS = 1.0
+"""How long a nonce that nothing fills may be a delay of the node's."""
+OVERTAKEN_SECONDS = 2.0
+TRANSFER_GAS = 21_000
+
+_POLL_SECONDS = 0.005
+_LONGEST_POLL_SECONDS = 1.0
+_FIRST_RESEND_SECONDS = 0.5
+_LONGEST_RESEND_SECONDS = 5.0
+
+
+@dataclass(eq=False)
+class Flight:
+    """What was signed for one nonce, and who waits for it.
+
+    Args:
+        transactions: Newest last; all do the same, for different fees.
+        tickets: Who is told.
+        sent: Whether the node said that it has it.
+        has_items: Whether it is a batch; None if that is not known.
+    """
+
+    transactions: list[SignedTransaction]
+    tickets: list[Ticket] = field(default_factory=list)
+    sent: bool = True
+    has_items: bool | None = None
+    sending: bool = False
+    refused: str = ""
+    sent_at: float = 0.0
+    resend_after: float = _FIRST_RESEND_SECONDS
+    known_since: float | None = None
+    missing_since: float | None = None
+
+    @property
+    def newest(self) -> SignedTransaction:
+        """The one to send."""
+        return self.transactions[-1]
+
+    @property
+    def nonce(self) -> int:
+        """Which nonce."""
+        return self.newest.nonce
+
+
+class Watch:
+    """One key's flights.
+
+    Args:
+        lane: Whose they are.
+    """
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane
+        self._outbox = lane.outbox
+        self._ready = threading.Condition()
+        self._looking = threading.Lock()
+        self._flights: dict[int, Flight] = {}
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._woken = False
+        self._gap_since: float | None = None
+        self._confirmed_at = 0.0
+        self._has_unconfirmed = True
+
+    # What the lane calls
+
+    def follow(self, flights: Sequence[Flight], *, wake: bool = True) -> None:
+        """Follow flights from now on; one for a nonce that is followed already joins it."""
+        with self._ready:
+            for flight in flights:
+                alive = [each for each in flight.transactions if each.fate < Fate.FINAL]
+                if not alive:
+                    continue
+                known = self._flights.get(alive[-1].nonce)
+                if known is None:
+                    flight.transactions = alive
+                    self._flights[flight.nonce] = flight
+                    continue
+                known.tickets += flight.tickets
+                hashes = {each.hash for each in known.transactions}
+                known.transactions += [each for each in alive if each.hash not in hashes]
+                # Whoever asks again wants it sent again.
+                known.refused = ""
+                known.sent_at = 0.0
+        if wake:
+            self.wake()
+
+    def wake(self) -> None:
+        """Look at the chain soon."""
+        with self._ready:
+            self._woken = True
+            if self._thread is None and not self._closed:
+                self._thread = threading.Thread(
+                    target=self._run, name=f"tael-watch-{self._lane.address[:10]}", daemon=True
+                )
+                self._thread.start()
+            self._ready.notify()
+
+    def look(self) -> None:
+        """Look at the chain now, in this thread."""
+        self._turn(confirm=True)
+
+    def is_busy(self) -> bool:
+        """Whether anything is in flight."""
+        with self._ready:
+            return bool(self._flights)
+
+    def close(self, wait_seconds: float) -> None:
+        """End the thread."""
+        with self._ready:
+            self._closed = True
+            thread = self._thread
+            self._ready.notify()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(wait_seconds)
+
+    def answer(self, flight: Flight, record: Record) -> None:
+        """Tell who waits for something that is included already."""
+        receipt = None
+        if record.transaction_hash is not None:
+            try:
+                raw = request(
+                    self._outbox.chain, "eth_getTransactionReceipt", record.transaction_hash
+                )
+                receipt = receipt_of(raw, record.reference, repeated=True) if raw else None
+            except NodeUnavailableError:
+                receipt = None
+        for ticket in flight.tickets:
+            if receipt is None:
+                ticket.future.set_exception(
+                    NodeUnavailableError(
+                        f"{record.reference!r} is done, but the node does not give its receipt; "
+                        f"resolve({record.reference!r}) says what the journal knows"
+                    )
+                )
+            else:
+                ticket.future.set_result(receipt)
+
+    # The thread
+
+    def _run(self) -> None:
+        poll = _POLL_SECONDS
+        while True:
+            with self._ready:
+                if not self._woken and not self._closed:
+                    self._ready.wait(poll)
+                if self._woken:
+                    poll = _POLL_SECONDS
+                self._woken = False
+                if self._closed or not (self._flights or self._has_unconfirmed):
+                    self._thread = None
+                    return
+                idle = not self._flights
+            progressed = self._turn(confirm=False)
+            poll = _POLL_SECONDS if progressed else min(poll * 1.5, _LONGEST_POLL_SECONDS)
+            if idle:
+                poll = CONFIRM_SECONDS
+
+    def _turn(self, *, confirm: bool) -> bool:
+        with self._looking:
+            try:
+                progressed = self._follow_flights()
+                now = time.monotonic()
+                if confirm or now - self._confirmed_at >= CONFIRM_SECONDS:
+                    self._confirmed_at = now
+                    progressed = self._confirm() or progressed
+            except (NodeUnavailableError, StoreError):
+                # The node or the database is away; both are asked again at the next turn.
+                return False
+            except TaelError as error:
+                self._fail_all(error)
+                return False
+            return progressed
+
+    def _follow_flights(self) -> bool:
+        with self._ready:
+            flights = sorted(self._flights.values(), key=lambda flight: flight.nonce)
+        if not flights:
+            return False
+        count = self._count()
+        passed = [each for each in flights if each.nonce < count]
+        progressed = False
+        for start in range(0, len(passed), GROUP):
+            progressed = self._collect(passed[start : start + GROUP]) or progressed
+        waiting = [each for each in flights if each.nonce >= count and not each.sending]
+        if waiting:
+            self._mend_gap(count, waiting[0].nonce)
+            self._look_after(waiting)
+        return progressed
+
+    def _count(self, block: str = "latest") -> int:
+        chain = self._outbox.chain
+        return int(request(chain, "eth_getTransactionCount", self._lane.address, block), 16)
+
+    # What is included
+
+    def _collect(self, flights: Sequence[Flight]) -> bool:
+        """Take in receipts; True if there was any."""
+        hashes = [each.hash for flight in flights for each in flight.transactions]
+        answers = exchange(
+            self._outbox.chain, [("eth_getTransactionReceipt", [each]) for each in hashes]
+        )
+        receipts = {
+            hash_: answer.result
+            for hash_, answer in zip(hashes, answers, strict=True)
+            if answer.error is None and answer.result and answer.result.get("blockNumber")
+        }
+        found = []
+        for flight in flights:
+            receipt = next(
+                (receipts[each.hash] for each in flight.transactions if each.hash in receipts),
+                None,
+            )
+            if receipt is not None and self._is_agreed(receipt):
+                found.append((flight, receipt))
+            else:
+                self._check_overtaken(flight)
+        if found:
+            self._settle(found)
+        return bool(found)
+
+    def _is_agreed(self, receipt: Any) -> bool:
+        """Whether enough nodes say the same of a receipt."""
+        chain = self._outbox.chain
+        if chain.agreement == 1:
+            return True
+        agreed = chain.agree("eth_getTransactionReceipt", [receipt["transactionHash"]])
+        return bool(agreed) and agreed["blockHash"] == receipt["blockHash"]
+
+    def _settle(self, found: Sequence[tuple[Flight, Any]]) -> None:
+        """Write down what was included, then tell."""
+        outbox = self._outbox
+        outbox.on_step("included", len(found))
+        is_final = outbox.finality.is_immediate
+        outcomes: list[Outcome] = []
+        fates: list[tuple[int, Fate, int | None, str | None]] = []
+        refusals: dict[int, bytes] = {}
+        for flight, receipt in found:
+            number, block = int(receipt["blockNumber"], 16), receipt["blockHash"]
+            for each in flight.transactions:
+                won = each.hash == receipt["transactionHash"]
+                fate = Fate.FINAL if is_final else Fate.INCLUDED
+                fates.append(
+                    (each.id, fate, number, block)
+                    if won
+                    else (each.id, Fate.DEAD if is_final else Fate.OPEN, None, None)
+                )
+            write = flight.newest.write
+            if write is None:
+                continue
+            refusal = None
+            if int(receipt["status"], 16) != 1:
+                refusal = refusals[write] = refusal_data(outbox.chain, receipt)
+            state = State.FINAL if is_final else State.INCLUDED
+            outcomes.append(_outcome(write, receipt, state, refusal))
+            if flight.has_items is not False:
+                items = outbox.journal.items_of(write)
+                outcomes += item_outcomes(items, receipt, state, refusal)
+        outbox.journal.settle(outcomes, self._with_rows(fates, found))
+        self._has_unconfirmed = self._has_unconfirmed or not is_final
+        with self._ready:
+            for flight, _ in found:
+                self._flights.pop(flight.nonce, None)
+        outbox.on_step("recorded", len(found))
+        by_write = {each.write: each for each in outcomes}
+        for flight, receipt in found:
+            self._tell(flight, receipt, by_write, refusals)
+
+    def _with_rows(
+        self,
+        fates: list[tuple[int, Fate, int | None, str | None]],
+        found: Sequence[tuple[Flight, Any]],
+    ) -> list[tuple[int, Fate, int | None, str | None]]:
+        """The fates by row: what was signed just now does not know its row yet."""
+        unknown = [
+            (flight.nonce, each.hash)
+            for flight, _ in found
+            for each in flight.transactions
+            if each.id == 0
+        ]
+        if not unknown:
+            return fates
+        rows = self._outbox.journal.rows_of([hash_ for _, hash_ in unknown])
+        hashes = iter(each.hash for flight, _ in found for each in flight.transactions)
+        return [
+            (row or rows[hash_], fate, number, block)
+            for (row, fate, number, block), hash_ in zip(fates, hashes, strict=True)
+        ]
+
+    def _tell(
+        self,
+        flight: Flight,
+        receipt: Any,
+        outcomes: dict[int, Outcome],
+        refusals: dict[int, bytes],
+    ) -> None:
+        write, hash_ = flight.newest.write, receipt["transactionHash"]
+        refusal = None if write is None else refusals.get(write)
+        for ticket in flight.tickets:
+            own = None if ticket.write is None else outcomes.get(ticket.write)
+            data = own.refusal if own is not None and own.state is State.REFUSED else refusal
+            if data is not None:
+                error = refusal_of(data, receipt)
+                ticket.future.set_exception(error)
+            else:
+                ticket.future.set_result(
+                    receipt_of(receipt, ticket.order.reference, repeated=ticket.is_repeat)
+                )
+        if write is not None:
+            status: Status = "final" if self._outbox.finality.is_immediate else "included"
+            if refusal is not None:
+                status = "refused"
+            number = int(receipt["blockNumber"], 16)
+            self._outbox.tell(Change(write, status, hash_, number))
+
+    def _check_overtaken(self, flight: Flight) -> None:
+        """The nonce is used, and by nothing of ours: believed when it is final."""
+        now = time.monotonic()
+        if flight.missing_since is None:
+            flight.missing_since = now
+        if now - flight.missing_since < OVERTAKEN_SECONDS:
+            return
+        chain, finality = self._outbox.chain, self._outbox.finality
+        block = hex(max(0, finality.final_number(chain)))
+        if int(chain.agree("eth_getTransactionCount", [self._lane.address, block]), 16) <= (
+            flight.nonce
+        ):
+            return
+        if any(
+            chain.agree("eth_getTransactionReceipt", [each.hash]) for each in flight.transactions
+        ):
+            return
+        self._outbox.journal.kill(self._lane.address, flight.nonce)
+        with self._ready:
+            self._flights.pop(flight.nonce, None)
+        for ticket in flight.tickets:
+            ticket.future.set_exception(
+                TransactionRefusedError(
+                    f"nonce {flight.nonce} of {self._lane.address} went to another transaction, so "
+                    "this one can never be included; call again",
+                    transaction_hash=flight.newest.hash,
+                )
+            )
+
+    # What waits
+
+    def _look_after(self, waiting: Sequence[Flight]) -> None:
+        now = time.monotonic()
+        due = [each for each in waiting if now - each.sent_at >= each.resend_after][:GROUP]
+        if not due:
+            return
+        answers = exchange(
+            self._outbox.chain,
+            [("eth_getTransactionByHash", [each.newest.hash]) for each in due],
+        )
+        lost, stuck = [], []
+        for flight, answer in zip(due, answers, strict=True):
+            flight.sent_at = now
+            flight.resend_after = min(flight.resend_after * 2, _LONGEST_RESEND_SECONDS)
+            if answer.error is not None:
+                continue
+            if answer.result is None:
+                flight.known_since = None
+                lost.append(flight)
+            elif not answer.result.get("blockNumber"):
+                flight.refused = ""
+                since = flight.known_since = flight.known_since or now
+                if now - since >= self._outbox.fees.bump_after_seconds:
+                    stuck.append((flight, answer.result))
+        self.tell_refused([each for each in lost if each.refused], final=True)
+        if lost:
+            self._lane.broadcast([each.newest for each in lost], lost)
+        for flight, transaction in stuck:
+            self._bump(flight, transaction)
+
+    def tell_refused(self, flights: Sequence[Flight], *, final: bool = False) -> None:
+        """Tell who waits that the node does not take it; it stays written down."""
+        if not final:
+            for flight in flights:
+                if flight.refused:
+                    # A node may report the failure of what it has included: looked up at once.
+                    flight.sent_at = 0.0
+            return
+        for flight in flights:
+            tickets, flight.tickets = flight.tickets, []
+            for ticket in tickets:
+                ticket.future.set_exception(
+                    TransactionRefusedError(
+                        f"the node refused it: {flight.refused}. Mend that and call again with the "
+                        "same reference: the same bytes are sent",
+                        transaction_hash=flight.newest.hash,
+                    )
+                )
+
+    def _bump(self, flight: Flight, transaction: Any) -> None:
+        old = {
+            name: int(transaction[name], 16)
+            for name in ("maxFeePerGas", "maxPriorityFeePerGas", "gasPrice")
+            if transaction.get(name) is not None
+        }
+        fees = self._outbox.fees.bump(old, self._lane.fees())
+        if fees is None:
+            return
+        fields = {
+            "to": transaction["to"],
+            "data": transaction["input"],
+            "value": int(transaction["value"], 16),
+            "gas": int(transaction["gas"], 16),
+            **fees,
+        }
+        new = self._outbox.journal.replace(
+            flight.newest, lambda: self._lane.sign_fields(fields, flight.nonce)
+        )
+        if new is None:
+            return
+        flight.transactions.append(new)
+        flight.known_since = None
+        for ticket in flight.tickets:
+            ticket.transaction_hash = new.hash
+        self._lane.broadcast([new], [flight])
+
+    def _mend_gap(self, count: int, lowest: int) -> None:
+        """Fill nonces below the lowest one in flight that nothing is known of."""
+        now = time.monotonic()
+        if lowest <= count:
+            self._gap_since = None
+            return
+        if self._gap_since is None:
+            self._gap_since = now
+        if now - self._gap_since < GAP_SECONDS:
+            return
+        self._gap_since = None
+        journal, address = self._outbox.journal, self._lane.address
+        known = journal.transactions_between(address, count, lowest)
+        undone = [each for each in known if each.fate in (Fate.INCLUDED, Fate.FINAL)]
+        if undone:
+            self._reopen(undone)
+        self.follow([Flight([each], sent=False) for each in known if each.fate is Fate.OPEN])
+        missing = sorted(set(range(count, lowest)) - {each.nonce for each in known})
+        if missing:
+            fees = self._lane.fees()
+            fields = {"to": address, "data": "0x", "value": 0, "gas": TRANSFER_GAS, **fees}
+            filled = journal.fill(
+                address, missing, lambda nonce: self._lane.sign_fields(fields, nonce)
+            )
+            self.follow([Flight([each], sent=False) for each in filled])
+
+    # Until it is final
+
+    def _confirm(self) -> bool:
+        outbox = self._outbox
+        if outbox.finality.is_immediate or not self._has_unconfirmed:
+            self._has_unconfirmed = False
+            return False
+        included = outbox.journal.open_transactions(
+            self._lane.address, fate=Fate.INCLUDED, limit=GROUP
+        )
+        self._has_unconfirmed = bool(included)
+        if not included:
+            return False
+        final = outbox.finality.final_number(outbox.chain)
+        answers = exchange(
+            outbox.chain, [("eth_getTransactionReceipt", [each.hash]) for each in included]
+        )
+        gone, moved, settled = [], [], []
+        for each, answer in zip(included, answers, strict=True):
+            if answer.error is not None:
+                continue
+            receipt = answer.result
+            if not receipt or not receipt.get("blockNumber"):
+                gone.append(each)
+            elif receipt["blockHash"] != each.block_hash:
+                moved.append((Flight([each]), receipt))
+            elif int(receipt["blockNumber"], 16) <= final and self._is_agreed(receipt):
+                settled.append(each)
+        if gone:
+            self._reopen(gone)
+        if moved:
+            self._settle(moved)
+        if settled:
+            self._finalize(settled)
+        return bool(gone or moved or settled)
+
+    def _finalize(self, settled: Sequence[SignedTransaction]) -> None:
+        self._outbox.journal.finalize([each.id for each in settled])
+        for each in settled:
+            if each.write is not None:
+                self._outbox.tell(Change(each.write, "final", each.hash, each.block_number))
+
+    def _reopen(self, undone: Sequence[SignedTransaction]) -> None:
+        """A reorganisation undid these: pending again, and the same bytes are sent again."""
+        self._outbox.journal.reopen([each.id for each in undone])
+        for each in undone:
+            if each.write is not None:
+                self._outbox.tell(Change(each.write, "pending", each.hash))
+        reopened = [
+            SignedTransaction(
+                each.id, each.write, each.sender, each.nonce, each.hash, each.raw, Fate.OPEN
+            )
+            for each in undone
+        ]
+        self.follow([Flight([each], sent=False) for each in reopened])
+
+    def _fail_all(self, error: TaelError) -> None:
+        with self._ready:
+            tickets = [ticket for flight in self._flights.values() for ticket in flight.tickets]
+            for flight in self._flights.values():
+                flight.tickets = []
+        for ticket in tickets:
+            ticket.future.set_exception(error)
+
+
+def _outcome(write: int, receipt: Any, state: State, refusal: bytes | None) -> Outcome:
+    logs = receipt["logs"]
+    return Outcome(
+        write,
+        state if refusal is None else State.REFUSED,
+        transaction_hash=receipt["transactionHash"],
+        block_number=int(receipt["blockNumber"], 16),
+        block_hash=receipt["blockHash"],
+        log_index=int(logs[0]["logIndex"], 16) if logs else None,
+        gas_used=int(receipt["gasUsed"], 16),
+        refusal=refusal,
+    )

@@ -1,0 +1,332 @@
+"""What became of a write: from the journal where that suffices, else from the chain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tael.chain.reverts import decode_revert
+from tael.errors import ConfigurationError
+from tael.events import (
+    AuthorizationUsed,
+    Issued,
+    PaymentCaptured,
+    PaymentReclaimed,
+    PaymentRefunded,
+    PaymentVoided,
+    Redeemed,
+    topic_of,
+)
+from tael.identifiers import check_reference
+from tael.journal import Fate, Outcome, State
+from tael.models import Evidence, Resolution
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tael.events import Event
+    from tael.journal import Record, SignedTransaction
+    from tael.services.gateway import Gateway
+    from tael.services.payments import Payments
+
+_TOTALS: dict[str, tuple[type[Event], str]] = {
+    "capture": (PaymentCaptured, "captured_total_minor"),
+    "void": (PaymentVoided, "voided_total_minor"),
+    "refund": (PaymentRefunded, "refunded_total_minor"),
+}
+_BATCHES = ("authorizeMany", "captureMany")
+
+
+class Outcomes:
+    """Resolves references. What is final is told without a node.
+
+    Args:
+        gateway: The participant's.
+        payments: Finds openings on the chain.
+    """
+
+    def __init__(self, gateway: Gateway, payments: Payments) -> None:
+        self._gateway = gateway
+        self._payments = payments
+
+    def resolve(self, reference: str) -> Resolution:
+        """See `Client.resolve`."""
+        gateway = self._gateway
+        record = gateway.journal.find(gateway.participant, check_reference(reference))
+        if record is None:
+            return self._from_chain(reference)
+        if record.verb in _BATCHES:
+            return self._batch(record)
+        return self._one(record)
+
+    def resume(self, wait_seconds: float | None) -> list[Resolution]:
+        """See `Client.resume`."""
+        gateway = self._gateway
+        opened = [record.reference for record in gateway.journal.open_writes(gateway.participant)]
+        gateway.outbox.resume(gateway.signer, wait_seconds)
+        return [self.resolve(reference) for reference in dict.fromkeys(opened)]
+
+    # From the journal
+
+    def _one(self, record: Record) -> Resolution:
+        if record.state is State.FINAL:
+            return _settled(record, "final", "the journal has it as final")
+        if record.state is State.SIGNED:
+            self._look()
+            record = self._gateway.journal.record(record.id)
+        if record.is_done:
+            return self._done(record)
+        if record.state is State.SIGNED:
+            carrier = record.id if record.carrier is None else record.carrier
+            signed = self._gateway.journal.transactions_of(carrier)
+            newest = signed[-1]
+            return _open(
+                record,
+                signed,
+                f"transaction {newest.hash} with nonce {newest.nonce} of {newest.sender} may still "
+                "be included",
+                "submitted",
+            )
+        return self._without_effect(record)
+
+    def _look(self) -> None:
+        gateway = self._gateway
+        if gateway.can_sign:
+            gateway.outbox.look(gateway.signer)
+
+    def _done(self, record: Record) -> Resolution:
+        """Included as the journal has it: is it still, and is it final?"""
+        gateway = self._gateway
+        raw = gateway.chain.agree("eth_getTransactionReceipt", [record.transaction_hash])
+        if not raw or raw["blockHash"] != record.block_hash:
+            return _open(
+                record,
+                [],
+                f"a reorganisation undid block {record.block_number}; the same bytes are sent "
+                "again",
+                "submitted",
+            )
+        final = gateway.outbox.finality.final_number(gateway.chain)
+        if (record.block_number or 0) > final:
+            return _settled(
+                record, "included", f"in block {record.block_number}; blocks to {final} are final"
+            )
+        return _settled(record, "final", f"in block {record.block_number}, which is final")
+
+    def _without_effect(self, record: Record) -> Resolution:
+        """Nothing of it is in flight: has it taken effect some other way, or can it still?"""
+        gateway = self._gateway
+        event = self._find_effect(record)
+        if event is not None:
+            gateway.journal.settle(
+                [
+                    Outcome(
+                        record.id,
+                        State.INCLUDED,
+                        transaction_hash=event.at.transaction_hash,
+                        block_number=event.at.block_number,
+                        block_hash=event.at.block_hash,
+                        log_index=event.at.log_index,
+                        repeated=True,
+                    )
+                ]
+            )
+            return self._done(gateway.journal.record(record.id))
+        carrier = record.id if record.carrier is None else record.carrier
+        signed = gateway.journal.transactions_of(carrier)
+        alive = [each for each in signed if each.fate in (Fate.OPEN, Fate.INCLUDED)]
+        if alive:
+            return _open(
+                record,
+                alive,
+                "the contract refused it in a block that can still be undone"
+                if alive[-1].fate is Fate.INCLUDED
+                else f"transaction {alive[-1].hash} may still be included",
+                "submitted",
+            )
+        final_time = self._final_time()
+        if record.valid_before is not None and final_time < record.valid_before:
+            return _open(
+                record,
+                signed,
+                f"a signed message for it counts until {record.valid_before} by the chain's clock, "
+                f"which stands at {final_time} in the newest final block",
+                None,
+            )
+        return Resolution(
+            record.reference,
+            "absent",
+            "final",
+            Evidence(
+                _why_absent(signed, record),
+                tuple(each.hash for each in signed),
+                valid_before=record.valid_before,
+            ),
+            record.subject,
+            _refusal(record),
+        )
+
+    def _batch(self, record: Record) -> Resolution:
+        """A batch is settled when each of its transactions is; its payments have their own."""
+        parts = [
+            self._one(part)
+            for part in self._gateway.journal.parts(record.participant, record.reference)
+        ]
+        hashes = tuple(each for part in parts for each in part.evidence.transaction_hashes)
+        waiting = [part for part in parts if part.state == "pending"]
+        if waiting:
+            return Resolution(
+                record.reference, "pending", "submitted", Evidence(waiting[0].evidence.why, hashes)
+            )
+        settled = [part for part in parts if part.state == "settled"]
+        if not settled:
+            return Resolution(
+                record.reference,
+                "absent",
+                "final",
+                Evidence("nothing that was signed for the batch can be included", hashes),
+            )
+        final = all(part.status == "final" for part in settled)
+        return Resolution(
+            record.reference,
+            "settled",
+            "final" if final else "included",
+            Evidence(
+                f"{len(settled)} of {len(parts)} transactions took effect; each payment resolves "
+                "by its own reference",
+                hashes,
+            ),
+        )
+
+    # From the chain
+
+    def _find_effect(self, record: Record) -> Event | None:
+        """The event of a write, whoever sent it; None if there is none, or it has no key."""
+        gateway, subject = self._gateway, record.subject
+        contract = gateway.contract_at(record.contract)
+        if subject is None or contract is None:
+            return None
+        if record.verb in ("authorize", "charge", *_BATCHES):
+            return self._payments.opening(subject)
+        if record.verb == "reclaim":
+            return gateway.find_last(contract, PaymentReclaimed, subject)
+        if record.verb in _TOTALS:
+            kind, field = _TOTALS[record.verb]
+            events = gateway.history(contract).events(
+                topics=(topic_of(kind), "0x" + subject.hex()), with_times=False
+            )
+            return next((e for e in events if getattr(e, field) == record.total_minor), None)
+        who = record.participant
+        return _first(
+            gateway.find_last(contract, kind, *topics)
+            for verb, kind, topics in (
+                ("transferWithAuthorization", AuthorizationUsed, (who, subject)),
+                ("issue", Issued, (subject,)),
+                ("redeem", Redeemed, (subject, who)),
+            )
+            if verb == record.verb
+        )
+
+    def _from_chain(self, reference: str) -> Resolution:
+        """The journal does not know the reference: it may have been lost."""
+        event = self._search(reference)
+        if event is None:
+            return Resolution(
+                reference,
+                "pending",
+                None,
+                Evidence(
+                    "this journal never had the reference and the chain shows nothing of it; if "
+                    "no other journal wrote for this participant, nothing was sent: make the call"
+                ),
+            )
+        final = self._gateway.outbox.finality.final_number(self._gateway.chain)
+        return Resolution(
+            reference,
+            "settled",
+            "final" if event.at.block_number <= final else "included",
+            Evidence(
+                f"the chain shows its {type(event).__name__}, which this journal did not know",
+                (event.at.transaction_hash,),
+                event.at.block_number,
+                event.at.block_hash,
+                event.at.log_index,
+            ),
+            getattr(event, "id", None),
+        )
+
+    def _search(self, reference: str) -> Event | None:
+        gateway = self._gateway
+        try:
+            ids = gateway.identifiers
+        except ConfigurationError:
+            return None
+        who = gateway.participant
+        opened = self._payments.find_opening(who, ids.reference_hash(reference))
+        if opened is not None:
+            return opened
+        nonce, bank = ids.transfer_nonce(reference), ids.bank_reference(reference)
+        tokens = [gateway.token(currency) for currency in gateway.currencies()]
+        return _first(
+            gateway.find_last(token, kind, *topics)
+            for token in tokens
+            for kind, topics in (
+                (AuthorizationUsed, (who, nonce)),
+                (Issued, (bank,)),
+                (Redeemed, (bank, who)),
+            )
+        )
+
+    def _final_time(self) -> int:
+        gateway = self._gateway
+        number = max(0, gateway.outbox.finality.final_number(gateway.chain))
+        block = gateway.chain.agree("eth_getBlockByNumber", [hex(number), False])
+        return int(block["timestamp"], 16)
+
+
+def _first(found: Iterable[Event | None]) -> Event | None:
+    return next((event for event in found if event is not None), None)
+
+
+def _settled(record: Record, status: Any, why: str) -> Resolution:
+    return Resolution(
+        record.reference,
+        "settled",
+        status,
+        Evidence(
+            why,
+            () if record.transaction_hash is None else (record.transaction_hash,),
+            record.block_number,
+            record.block_hash,
+            record.log_index,
+        ),
+        record.subject,
+    )
+
+
+def _open(record: Record, signed: list[SignedTransaction], why: str, status: Any) -> Resolution:
+    return Resolution(
+        record.reference,
+        "pending",
+        status,
+        Evidence(why, tuple(each.hash for each in signed), valid_before=record.valid_before),
+        record.subject,
+        _refusal(record),
+    )
+
+
+def _refusal(record: Record) -> Any:
+    if record.state is not State.REFUSED or record.refusal is None:
+        return None
+    return decode_revert(record.refusal, transaction_hash=record.transaction_hash)
+
+
+def _why_absent(signed: list[SignedTransaction], record: Record) -> str:
+    if not signed:
+        why = "no transaction was ever signed for it"
+    elif all(each.fate is Fate.DEAD for each in signed):
+        why = "other transactions have used the nonces of all that was signed for it"
+    else:
+        why = "the contract refused it in a block that is final"
+    if record.valid_before is None:
+        return why
+    return f"{why}, and every signed message for it expired at {record.valid_before}"
