@@ -93,7 +93,8 @@ def test_require_same_chain_refuses_when_the_node_changes(proxy, chain, method, 
 
 
 @pytest.mark.parametrize(
-    "url", ["", "127.0.0.1:8545", "ws://127.0.0.1:1", "file:///etc/passwd", "http://"]
+    "url",
+    ["", "127.0.0.1:8545", "ws://127.0.0.1:1", "file:///etc/passwd", "http://", "http://h:99999"],
 )
 def test_connect_refuses_when_the_url_is_not_http(url):
     with pytest.raises(ConfigurationError, match="http"):

@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
@@ -71,13 +71,16 @@ class Transport:
         self, url: str, *, timeout_seconds: float, greet: Callable[[Post], None] = lambda _: None
     ) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigurationError("the node's URL must begin with http:// or https://")
+        if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port(parts):
+            raise ConfigurationError(
+                "the node's URL must begin with http:// or https:// and name a host"
+            )
         self.shown = shown_url(url)
         self.is_loopback = parts.hostname in LOOPBACK
         self._is_https = parts.scheme == "https"
         self._host, self._port = parts.hostname, parts.port or (443 if self._is_https else 80)
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._tls = _tls(_authorities()) if self._is_https else None
         self._timeout_seconds = timeout_seconds
         self._headers = {"Content-Type": "application/json", "User-Agent": "tael"}
         if parts.username is not None:
@@ -152,7 +155,8 @@ class Transport:
         unpack = None
         if response.headers.get("Content-Encoding", "").lower() == "gzip":
             unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        while piece := response.read(_PIECE_BYTES):
+        # As it comes in, so that one that drips is noticed.
+        while piece := response.read1(_PIECE_BYTES):
             if unpack is not None:
                 piece = unpack.decompress(piece, left + 1)
             left -= len(piece)
@@ -164,6 +168,7 @@ class Transport:
         # A content length that was not reached raises nothing by itself when read in pieces.
         if response.length:
             raise http.client.IncompleteRead(b"", response.length)
+        response.close()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     # The connections
@@ -199,11 +204,9 @@ class Transport:
         host, port, timeout = self._host, self._port, self._timeout_seconds
         if self._proxy is not None:
             host, port = self._proxy[0], self._proxy[1]
-        if not self._is_https:
+        if self._tls is None:
             return http.client.HTTPConnection(host, port, timeout=timeout)
-        connection = http.client.HTTPSConnection(
-            host, port, timeout=timeout, context=_tls(_authorities())
-        )
+        connection = http.client.HTTPSConnection(host, port, timeout=timeout, context=self._tls)
         if self._proxy is not None:
             connection.set_tunnel(self._host, self._port, headers=self._proxy[2])
         return connection
@@ -236,6 +239,13 @@ def _is_readable(connection: http.client.HTTPConnection) -> bool:
     return bool(poll.poll(0))
 
 
+def _has_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+
+
 def _basic(user: str, password: str | None) -> str:
     pair = f"{unquote(user)}:{unquote(password or '')}"
     return "Basic " + base64.b64encode(pair.encode()).decode()
@@ -266,6 +276,11 @@ def _authorities() -> str:
 
 @cache
 def _tls(authorities: str) -> ssl.SSLContext:
-    if Path(authorities).is_dir():
-        return ssl.create_default_context(capath=authorities)
-    return ssl.create_default_context(cafile=authorities)
+    try:
+        if Path(authorities).is_dir():
+            return ssl.create_default_context(capath=authorities)
+        return ssl.create_default_context(cafile=authorities)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{authorities} holds no certificates: correct REQUESTS_CA_BUNDLE"
+        ) from error
