@@ -8,6 +8,7 @@ hashes are computed by `contracts/libraries/TermsLib.sol`, `PaymentEscrow.sol` a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from eth_utils import keccak
 
@@ -55,13 +56,18 @@ class Domain:
     @property
     def separator(self) -> bytes:
         """The domain separator, 32 bytes."""
-        return keccak(
-            keccak(text=DOMAIN_TYPE)
-            + keccak(text=self.name)
-            + keccak(text=VERSION)
-            + _word(self.chain_id)
-            + _word(self.contract)
-        )
+        return _separator(self)
+
+
+@lru_cache(maxsize=64)
+def _separator(domain: Domain) -> bytes:
+    return keccak(
+        keccak(text=DOMAIN_TYPE)
+        + keccak(text=domain.name)
+        + keccak(text=VERSION)
+        + _word(domain.chain_id)
+        + _word(domain.contract)
+    )
 
 
 def escrow_domain(chain_id: int, escrow: str) -> Domain:

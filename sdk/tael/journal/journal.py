@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -180,17 +180,6 @@ class Journal:
         with self.store.read() as connection:
             return [_signed(row) for row in connection.execute(query)]
 
-    def rows_of(self, hashes: Sequence[str]) -> dict[str, int]:
-        """The rows of transactions by their hashes."""
-        found: dict[str, int] = {}
-        with self.store.read() as connection:
-            for start in range(0, len(hashes), _CHUNK):
-                query = sa.select(transactions.c.hash, transactions.c.id).where(
-                    transactions.c.hash.in_(hashes[start : start + _CHUNK])
-                )
-                found |= {each.hash: each.id for each in connection.execute(query)}
-        return found
-
     def depth(self) -> dict[State, int]:
         """How many writes are not final, by state."""
         query = (
@@ -269,7 +258,7 @@ class Journal:
                 record_name(each): each for each in self._insert(connection, new, State.SIGNED)
             }
             fresh = {order.name for order in new}
-            decisions: list[Decision] = []
+            decisions: list[Decision | None] = []
             signed: list[tuple[Order, SignedTransaction]] = []
             taken: dict[tuple[str, str, int], bytes] = {}
             for order in orders:
@@ -283,16 +272,22 @@ class Journal:
                 if decision is None:
                     taken[order.name] = order.body_hash
                     hash_, raw = sign(order, nonce)
-                    transaction = SignedTransaction(
-                        0, record.id, address, nonce, hash_, raw, created_ms=now
+                    signed.append(
+                        (
+                            order,
+                            SignedTransaction(
+                                0, record.id, address, nonce, hash_, raw, created_ms=now
+                            ),
+                        )
                     )
-                    signed.append((order, transaction))
-                    decision = Decision(record, signed=transaction)
                     nonce += 1
                 decisions.append(decision)
-            self._put_signed(connection, key, signed, found, fresh)
+            written = iter(self._put_signed(connection, key, signed, found, fresh))
             connection.execute(sa.update(keys).where(keys.c.id == key).values(next_nonce=nonce))
-        return decisions
+        return [
+            Decision(found[order.name], signed=next(written)) if decision is None else decision
+            for order, decision in zip(orders, decisions, strict=True)
+        ]
 
     def replace(self, old: SignedTransaction, make: Callable[[], tuple[str, bytes]]) -> Any:
         """Write down another transaction with the same nonce and payload, for a higher fee.
@@ -528,11 +523,11 @@ class Journal:
         signed: list[tuple[Order, SignedTransaction]],
         found: dict[tuple[str, str, int], Record],
         fresh: set[tuple[str, str, int]],
-    ) -> None:
+    ) -> list[SignedTransaction]:
         if not signed:
-            return
-        connection.execute(
-            sa.insert(transactions),
+            return []
+        rows = connection.execute(
+            sa.insert(transactions).returning(transactions.c.id, sort_by_parameter_order=True),
             [
                 {
                     "key": key,
@@ -545,12 +540,13 @@ class Journal:
                 }
                 for _, each in signed
             ],
-        )
+        ).scalars()
         self._bind(
             connection,
             [(found[order.name], order) for order, _ in signed if order.name not in fresh],
         )
         self._put_items(connection, signed)
+        return [replace(each, id=row) for row, (_, each) in zip(rows, signed, strict=True)]
 
     def _bind(self, connection: sa.Connection, pairs: Sequence[tuple[Record, Order]]) -> None:
         """Sign writes that are there already: for this body from now on, if they were free."""

@@ -287,7 +287,7 @@ class Watch:
             if flight.has_items is not False:
                 items = outbox.journal.items_of(write)
                 outcomes += item_outcomes(items, receipt, state, refusal)
-        outbox.journal.settle(outcomes, self._with_rows(fates, found))
+        outbox.journal.settle(outcomes, fates)
         self._has_unconfirmed = self._has_unconfirmed or not is_final
         with self._ready:
             for flight, _ in found:
@@ -296,27 +296,6 @@ class Watch:
         by_write = {each.write: each for each in outcomes}
         for flight, receipt in found:
             self._tell(flight, receipt, by_write, refusals)
-
-    def _with_rows(
-        self,
-        fates: list[tuple[int, Fate, int | None, str | None]],
-        found: Sequence[tuple[Flight, Any]],
-    ) -> list[tuple[int, Fate, int | None, str | None]]:
-        """The fates by row: what was signed just now does not know its row yet."""
-        unknown = [
-            (flight.nonce, each.hash)
-            for flight, _ in found
-            for each in flight.transactions
-            if each.id == 0
-        ]
-        if not unknown:
-            return fates
-        rows = self._outbox.journal.rows_of([hash_ for _, hash_ in unknown])
-        hashes = iter(each.hash for flight, _ in found for each in flight.transactions)
-        return [
-            (row or rows[hash_], fate, number, block)
-            for (row, fate, number, block), hash_ in zip(fates, hashes, strict=True)
-        ]
 
     def _tell(
         self,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tael.services.contracts import Contract
+    from tael.terms import Terms
 
 GAS_BOUNDS = {
     "authorize": 150_000,
@@ -57,3 +58,8 @@ class Act:
             contract: Where the call goes.
         """
         return body_hash(self.verb, [(self.target or contract).address, *self.body])
+
+
+def opening_act(verb: str, terms: Terms, payment_id: bytes) -> Act:
+    """What opening a payment is to the journal, alone or in a batch."""
+    return Act(verb, (payment_id,), payment_id, valid_before=terms.authorize_before)

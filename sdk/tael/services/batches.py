@@ -19,7 +19,7 @@ from tael.identifiers import check_reference
 from tael.journal import Item
 from tael.journal.journal import conflict as reference_conflict
 from tael.models import BatchOutcome, Written
-from tael.services.acts import Act
+from tael.services.acts import Act, opening_act
 from tael.services.openings import conflict
 from tael.services.signatures import compact
 
@@ -331,11 +331,6 @@ class Batches:
             [(self._gateway.escrow, "acceptanceOf", key) for key in keys]
         )
         return {key: int(answer[1]) for key, answer in zip(keys, answers, strict=True)}
-
-
-def opening_act(verb: str, terms: Terms, payment_id: bytes) -> Act:
-    """What opening a payment is to the journal, alone or in a batch."""
-    return Act(verb, (payment_id,), payment_id, valid_before=terms.authorize_before)
 
 
 def _chunks(groups: dict[Parties, list[int]]) -> Iterator[tuple[Parties, list[int]]]:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tael.errors import (
-    IdempotencyConflictError,
     InvalidInputError,
 )
 from tael.events import (
-    PaymentAuthorized,
     PaymentCaptured,
-    PaymentCharged,
     PaymentOpened,
     PaymentReclaimed,
     PaymentRefunded,
@@ -27,17 +24,16 @@ from tael.models import (
     Written,
 )
 from tael.services.acts import Act
-from tael.services.batches import Batches, opening_act
+from tael.services.batches import Batches
 from tael.services.gateway import MAX_PAYMENT_MINOR, require_money
-from tael.services.openings import Openings, conflict
+from tael.services.opening import Opening
+from tael.services.openings import Openings
 from tael.services.preparing import Preparation
-from tael.services.signatures import compact, is_signed_by
 from tael.services.standing import Standing
 from tael.terms import Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from typing import Literal
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tael.events import Event
     from tael.money import Money
@@ -60,6 +56,7 @@ class Payments(Preparation, Standing):
         Preparation.__init__(self, gateway, directory)
         Standing.__init__(self, gateway, openings)
         self._batches = Batches(gateway, openings)
+        self._opening = Opening(gateway, openings)
 
     # Opening
 
@@ -87,7 +84,29 @@ class Payments(Preparation, Standing):
 
         Source: `PaymentEscrow.authorize`, `authorizeWith`.
         """
-        return self._open("authorize", payment, reference, consent)
+        return self._opening.one("authorize", payment, reference, consent)
+
+    def authorize_each(self, payments: Iterable[SignedPayment]) -> Iterator[BatchOutcome]:
+        """Authorize payments one by one, each in a transaction of its own, many in flight at once.
+
+        For a stream of payments that shall not wait for one another: what the first ones became is
+        told while later ones are still taken. Memory stays the same however many there are.
+
+        Args:
+            payments: As signed by their cards; each counts under the reference it was prepared
+                with.
+
+        Yields:
+            One outcome a payment, in the order given. The same payment again gives its first
+            result.
+
+        Raises:
+            OutcomeUnknownError: Nobody knows whether a payment is in a block. Call again with the
+                same payments: each is paid once.
+
+        Source: `PaymentEscrow.authorize`, `authorizeWith`.
+        """
+        return self._opening.each("authorize", payments)
 
     def charge(
         self, payment: SignedPayment, *, reference: str, consent: Consent | None = None
@@ -96,7 +115,11 @@ class Payments(Preparation, Standing):
 
         Source: `PaymentEscrow.charge`, `chargeWith`.
         """
-        return self._open("charge", payment, reference, consent)
+        return self._opening.one("charge", payment, reference, consent)
+
+    def charge_each(self, payments: Iterable[SignedPayment]) -> Iterator[BatchOutcome]:
+        """Pay many at once, as `authorize_each` authorizes them."""
+        return self._opening.each("charge", payments)
 
     def authorize_many(
         self, payments: Iterable[SignedPayment], *, reference: str
@@ -236,86 +259,6 @@ class Payments(Preparation, Standing):
         return None if payment_id is None else self._openings.find(payment_id)
 
     # Internals
-
-    def _open(
-        self,
-        verb: Literal["authorize", "charge"],
-        payment: SignedPayment,
-        reference: str,
-        consent: Consent | None,
-    ) -> Written:
-        gateway, terms, payment_id = self._gateway, payment.terms, payment.payment_id
-        if payment_id != terms.payment_id(gateway.domain):
-            raise InvalidInputError("The payment was prepared for another escrow or chain.")
-        if consent is not None and (consent.verb, consent.payment_id) != (verb, payment_id):
-            raise InvalidInputError(f"The consent is not one to {verb} this payment.")
-        is_issuer = consent is None and gateway.participant == terms.issuer
-        if is_issuer:
-            self._require_own_reference(terms, reference)
-        act = opening_act(verb, terms, payment_id)
-        first = gateway.recall(gateway.escrow, act, reference)
-        if first is not None:
-            return first
-        if is_issuer:
-            self._require_one_payment(terms, payment_id)
-        kind = PaymentAuthorized if verb == "authorize" else PaymentCharged
-        if gateway.read(gateway.escrow, "paymentOf", payment_id)[0]:
-            event = self._find_opening(kind, payment_id)
-            if event is not None:
-                return gateway.note(gateway.escrow, act, event, reference)
-        name, arguments = self._form(verb, payment, consent)
-        return gateway.write_once(
-            gateway.escrow,
-            name,
-            *arguments,
-            reference=reference,
-            act=act,
-            find_first=lambda: self._find_opening(kind, payment_id),
-        )
-
-    def _form(
-        self, verb: str, payment: SignedPayment, consent: Consent | None
-    ) -> tuple[str, tuple[object, ...]]:
-        terms, proof = payment.terms, payment.prepared.proof
-        codes = []
-        if proof is not None and self._is_above_static_limit(terms):
-            codes.append((proof.amount_minor, proof.expires_at, proof.signature))
-        if consent is None and not codes:
-            plain = compact(payment.card_signature)
-            if plain is not None and is_signed_by(terms.card, payment.payment_id, plain):
-                return verb, (plain, terms.parties, terms.packed)
-        consents = []
-        if consent is not None:
-            consents.append((consent.signer, consent.valid_before, consent.signature))
-        full = (payment.card_signature, codes, consents)
-        return f"{verb}With", (terms.parties, terms.packed, full)
-
-    def _is_above_static_limit(self, terms: Terms) -> bool:
-        _, limit, _ = self._gateway.read(
-            self._gateway.escrow, "acceptanceOf", terms.merchant, terms.token
-        )
-        return terms.amount_minor > int(limit)
-
-    def _require_own_reference(self, terms: Terms, reference: str) -> None:
-        if self._gateway.identifiers.reference_hash(reference) != terms.reference_hash:
-            raise InvalidInputError(
-                f"The terms commit to another reference than {reference!r}; pass the one the "
-                "payment was prepared with."
-            )
-
-    def _require_one_payment(self, terms: Terms, payment_id: bytes) -> None:
-        other = self._openings.other_payment(terms, payment_id)
-        if other is not None:
-            raise conflict(payment_id, other)
-
-    def _find_opening(self, kind: type[Event], payment_id: bytes) -> PaymentOpened | None:
-        first = self._openings.find(payment_id)
-        if first is not None and not isinstance(first, kind):
-            raise IdempotencyConflictError(
-                f"Payment 0x{payment_id.hex()} was opened by the other verb "
-                f"({type(first).__name__}); nothing was sent."
-            )
-        return first
 
     def _raise_total(
         self, verb: str, kind: type[Event], payment: Payment, total: Money, reference: str
