@@ -7,6 +7,8 @@ A bank's own signing service or hardware module needs three members to fit: `add
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -19,10 +21,16 @@ from eth_utils import to_checksum_address
 
 from tael.errors import SigningKeyError
 from tael.json_files import read_json
+from tael.raw_transaction import SignRecoverable, sign_plain
 from tael.secrets import Secret
 
 if TYPE_CHECKING:
     from tael.chain.connection import Chain
+
+# Absent where it has no wheel (pyproject.toml); eth-keys signs the same there, far slower.
+coincurve: Any = None
+with contextlib.suppress(ImportError):
+    coincurve = importlib.import_module("coincurve")
 
 KEY_VARIABLE = "TAEL_KEY"
 MAX_KEYSTORE_BYTES = 64 * 1024
@@ -73,18 +81,22 @@ class PrivateKeySigner:
     _sign_transaction: Callable[[dict[str, Any]], bytes]
 
     def __init__(self, secret: Secret) -> None:
-        key = PrivateKey(bytes.fromhex(secret.reveal()))
+        key = bytes.fromhex(secret.reveal())
+        sign = _recoverable(key)
 
         def sign_digest(digest: bytes) -> bytes:
             if len(digest) != 32:
                 raise SigningKeyError(f"a digest is 32 bytes, not {len(digest)}")
-            signature: bytes = key.sign_msg_hash(digest).to_bytes()
+            signature = sign(digest)
             return signature[:64] + bytes([signature[64] + 27])
 
         def sign_transaction(transaction: dict[str, Any]) -> bytes:
+            raw = sign_plain(transaction, sign)
+            if raw is not None:
+                return raw
             return bytes(Account.sign_transaction(transaction, secret.reveal()).raw_transaction)
 
-        self.address = key.public_key.to_checksum_address()
+        self.address = PrivateKey(key).public_key.to_checksum_address()
         self._sign_digest = sign_digest
         self._sign_transaction = sign_transaction
 
@@ -210,6 +222,15 @@ def require_usable(signer: Signer, chain: Chain) -> None:
             f"{signer.address} is a well-known test account: anyone can take what it holds on "
             f"chain {chain.chain_id}. Use a key of your own."
         )
+
+
+def _recoverable(key: bytes) -> SignRecoverable:
+    """What signs 32 bytes with a key: 65 bytes of r, s (in the lower half) and the parity."""
+    if coincurve is None:
+        slow = PrivateKey(key)
+        return lambda digest: bytes(slow.sign_msg_hash(digest).to_bytes())
+    fast = coincurve.PrivateKey(key)
+    return lambda digest: bytes(fast.sign_recoverable(digest, hasher=None))
 
 
 def _read_keystore(file: Path) -> dict[str, Any]:

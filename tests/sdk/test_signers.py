@@ -11,12 +11,15 @@ import pytest
 from eth_account import Account
 from eth_account.hdaccount import key_from_seed
 from eth_keys import keys
-from eth_utils import keccak
+from eth_utils import keccak, to_checksum_address
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tael import known_keys
+from tael import known_keys, signers
 from tael.config import Settings
 from tael.devnet import signers_of
 from tael.errors import SigningKeyError
+from tael.raw_transaction import sign_plain
 from tael.secrets import Secret
 from tael.signers import (
     KeystoreSigner,
@@ -27,6 +30,7 @@ from tael.signers import (
 
 CANARY = "c0ffee00" * 8
 PASSWORD = "correct horse"
+GOOD = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 TRANSACTION = {
     "to": "0x" + "11" * 20,
     "value": 1,
@@ -78,6 +82,122 @@ def test_sign_transaction_recovers_to_the_address_when_signed():
 def test_sign_digest_refuses_when_not_32_bytes():
     with pytest.raises(SigningKeyError):
         PrivateKeySigner.from_key(CANARY).sign_digest(b"\0" * 31)
+
+
+# The same bytes as eth-account's
+
+NUMBER = st.one_of(
+    st.sampled_from([0, 1, 127, 128, 255, 256, 2**64 - 1, 2**256 - 1]), st.integers(0, 2**256 - 1)
+)
+DATA = st.one_of(
+    st.sampled_from([b"", b"\0", b"\x7f", b"\x80", bytes(54), bytes(55), bytes(56), bytes(256)]),
+    st.binary(max_size=400),
+    st.integers(2**16 - 3, 2**16 + 3).map(bytes),
+)
+ADDRESS = st.binary(min_size=20, max_size=20)
+COMMON = {
+    "nonce": NUMBER,
+    "gas": NUMBER,
+    "chainId": st.one_of(st.sampled_from([1, 1337, 2**64]), st.integers(1, 2**128)),
+}
+OPTIONAL = {
+    "to": st.one_of(ADDRESS, ADDRESS.map(to_checksum_address)),
+    "value": NUMBER,
+    "data": st.one_of(DATA, DATA.map(lambda data: "0x" + data.hex()), DATA.map(bytearray)),
+}
+LEGACY = st.fixed_dictionaries({**COMMON, "gasPrice": NUMBER}, optional=OPTIONAL)
+DYNAMIC = st.fixed_dictionaries(
+    {**COMMON, "maxFeePerGas": NUMBER, "maxPriorityFeePerGas": NUMBER},
+    optional={**OPTIONAL, "type": st.just(2), "accessList": st.sampled_from([(), []])},
+)
+KEY = st.integers(1, 2**128).map(lambda number: number.to_bytes(32, "big"))
+
+
+@settings(max_examples=400, deadline=None)
+@given(key=KEY, transaction=st.one_of(LEGACY, DYNAMIC))
+def test_sign_transaction_gives_the_bytes_of_eth_account_when_it_signs_by_itself(key, transaction):
+    expected = bytes(Account.sign_transaction(dict(transaction), key).raw_transaction)
+    before = dict(transaction)
+    signer = PrivateKeySigner.from_key(key)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Account, "sign_transaction", None)  # not asked
+        assert signer.sign_transaction(transaction) == expected
+        patch.setattr(signers, "coincurve", None)
+        assert PrivateKeySigner.from_key(key).sign_transaction(transaction) == expected
+    assert transaction == before
+
+
+def test_signatures_are_the_same_when_coincurve_is_not_installed(monkeypatch):
+    fast = PrivateKeySigner.from_key(CANARY)
+    monkeypatch.setattr(signers, "coincurve", None)
+    slow = PrivateKeySigner.from_key(CANARY)
+    for index in range(5):
+        digest = keccak(text=str(index))
+        assert fast.sign_digest(digest) == slow.sign_digest(digest)
+
+
+ACCESS_LIST = [{"address": "0x" + "11" * 20, "storageKeys": ["0x" + "00" * 32]}]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"accessList": ACCESS_LIST},
+        {"maxFeePerGas": None, "maxPriorityFeePerGas": None, "gasPrice": 5, "accessList": []},
+        {"maxFeePerGas": None, "maxPriorityFeePerGas": None, "gasPrice": 5, "chainId": None},
+        {"from": PrivateKeySigner.from_key(CANARY).address},
+        {"nonce": "0x7"},
+        {"type": "0x2"},
+        {"to": ""},
+        {"to": None},
+        {"to": b""},
+        {"data": 5},
+        {"data": "0x1"},
+    ],
+)
+def test_sign_transaction_leaves_to_eth_account_what_is_not_plain(change):
+    transaction = {**TRANSACTION, **change}
+    for name in ("maxFeePerGas", "maxPriorityFeePerGas"):
+        if transaction[name] is None:
+            del transaction[name]
+    if transaction["chainId"] is None:
+        del transaction["chainId"]
+    expected = Account.sign_transaction(dict(transaction), "0x" + CANARY).raw_transaction
+    assert PrivateKeySigner.from_key(CANARY).sign_transaction(transaction) == bytes(expected)
+    assert sign_plain(transaction, lambda _: bytes(65)) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"to": GOOD.lower()},
+        {"to": GOOD[:-1] + "c"},
+        {"to": GOOD[:-1]},
+        {"to": b"\x11" * 19},
+        {"to": 5},
+        {"to": "vitalik.eth"},
+        {"nonce": -1},
+        {"nonce": 7.0},
+        {"nonce": None},
+        {"gas": "many"},
+        {"value": "1"},
+        {"data": "0x12 34"},
+        {"data": "zz"},
+        {"type": 3},
+        {"type": 2.0},
+        {"value": True},
+        {"chainId": -1},
+        {"accessList": 5},
+        {"unknown": 1},
+        {"gasPrice": 1},
+    ],
+)
+def test_sign_transaction_refuses_as_eth_account_does_when_a_field_is_wrong(change):
+    transaction = {**TRANSACTION, "to": GOOD, **change}
+    with pytest.raises(Exception) as expected:  # noqa: PT011 - whatever eth-account makes of it
+        Account.sign_transaction(dict(transaction), "0x" + CANARY)
+    with pytest.raises(expected.type):
+        PrivateKeySigner.from_key(CANARY).sign_transaction(transaction)
 
 
 def test_every_signer_fits_the_protocol(keystore, write):
