@@ -137,6 +137,24 @@ class LedgerError(TaelError):
     code = "ledger_contradiction"
 
 
+class IndexStateError(ConfigurationError):
+    """The index is missing, or of another version or other contracts: run it, or rebuild it."""
+
+    code = "index_unusable"
+
+
+class DeepReorgError(TaelError):
+    """The chain took back what was final, or more than is known: find out why, then rebuild."""
+
+    code = "reorg_too_deep"
+
+
+class SubscriptionLostError(TaelError):
+    """The block a reader of events stopped in is gone without a notice: say where to go on."""
+
+    code = "subscription_lost"
+
+
 class TransactionRefusedError(TaelError):
     """The node refused a transaction for good: it is on no chain. Mend the cause and call again.
 

@@ -1,0 +1,205 @@
+"""Logs into rows: whole blocks as a node answers them, through the books into the tables' shape."""
+
+from __future__ import annotations
+
+import struct
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from tael import events as ev
+from tael.errors import NodeUnavailableError
+from tael.index import lanes as lanes_of
+from tael.index.logs import head, prefix_of
+from tael.index.postings import Postings
+from tael.index.rows import ESCROW, Header, Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from tael.index.books import Books
+    from tael.index.lanes import Lane
+    from tael.index.rows import Deployed
+
+__all__ = ["Replay", "block_of", "header_of", "in_order"]
+
+_LOG_INDEX_BITS = 32
+_LOG_INDEX_MASK = 2**_LOG_INDEX_BITS - 1
+_OPENINGS = (ev.PaymentAuthorized, ev.PaymentCharged)
+_LATER = (ev.PaymentCaptured, ev.PaymentVoided, ev.PaymentReclaimed, ev.PaymentRefunded)
+_RECEIPTS = 7
+"""Which value of a block's row counts its receipts."""
+
+
+def in_order(logs: Sequence[Mapping[str, Any]]) -> tuple[Sequence[Mapping[str, Any]], list[int]]:
+    """Logs in the order of the chain, each once, and the position of each.
+
+    Nodes give them in order; one that does not, or gives some twice, is put right.
+
+    Raises:
+        NodeUnavailableError: It contradicts itself, or says that logs were removed meanwhile.
+    """
+    try:
+        if any(log.get("removed") for log in logs):
+            raise NodeUnavailableError("the node took logs back while they were read; read again")
+        positions = [
+            (int(log["blockNumber"], 16) << _LOG_INDEX_BITS) | int(log["logIndex"], 16)
+            for log in logs
+        ]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise NodeUnavailableError("the node gave logs without their places") from error
+    if all(earlier < later for earlier, later in pairwise(positions)):
+        return logs, positions
+    unique: dict[int, Mapping[str, Any]] = {}
+    for position, log in sorted(zip(positions, logs, strict=True), key=lambda each: each[0]):
+        if unique.setdefault(position, log) != log:
+            raise NodeUnavailableError(
+                f"the node gives two logs for one place of block {block_of(position)}; read again"
+            )
+    return list(unique.values()), list(unique)
+
+
+def block_of(position: int) -> int:
+    """The number of the block a position is in."""
+    return position >> _LOG_INDEX_BITS
+
+
+def header_of(log: Mapping[str, Any]) -> Header:
+    """What a log tells of its block."""
+    return Header(
+        int(log["blockNumber"], 16),
+        bytes.fromhex(log["blockHash"][2:]),
+        None,
+        int(log["blockTimestamp"], 16),
+    )
+
+
+class Replay:
+    """Applies logs, run by run, and gives the rows each run makes.
+
+    Args:
+        deployed: What the logs are of.
+        books: As they stand before the first log. After an error they are worth nothing.
+        next_block: The key of the next block.
+        next_receipt: The key of the next receipt.
+    """
+
+    def __init__(
+        self, deployed: Deployed, books: Books, *, next_block: int, next_receipt: int
+    ) -> None:
+        self.deployed = deployed
+        self.books = books
+        self.next_block = next_block
+        self.next_receipt = next_receipt
+        addresses = {ESCROW: deployed.escrow, **deployed.tokens}
+        # Nodes write addresses in lower case, or with the check sum's capitals.
+        self._contracts = {each.lower(): number for number, each in addresses.items()} | {
+            each: number for number, each in addresses.items()
+        }
+
+    def take(
+        self,
+        logs: Sequence[Mapping[str, Any]],
+        positions: Sequence[int],
+        headers: Mapping[int, Header],
+        fetch: Callable[[Iterable[bytes]], None],
+    ) -> Rows:
+        """Apply the logs of whole blocks.
+
+        Args:
+            logs: As a node answers, in order, of this deployment's contracts.
+            positions: Of each, as `in_order` gives them.
+            headers: Of blocks, by number; each gets a row. One may miss where the logs themselves
+                tell the block's time.
+            fetch: Brings payments into the books, by id.
+
+        Returns:
+            The rows these logs make.
+
+        Raises:
+            LedgerError: They contradict each other or the books.
+            NodeUnavailableError: They are no logs of this deployment, or not of these blocks.
+        """
+        rows = Rows()
+        rows.logs = len(logs)
+        try:
+            lanes, order = lanes_of.sort(logs)
+            later = {values[1] for values in lanes_of.values_of(lanes, *_LATER)}
+            opened = {values[1] for values in lanes_of.values_of(lanes, *_OPENINGS)}
+            fetch(later - opened - self.books.payments.keys())
+            self._apply(logs, positions, order, headers, rows)
+        except (KeyError, IndexError, TypeError, ValueError, struct.error) as error:
+            raise NodeUnavailableError(
+                f"the node gave logs that are none of this deployment's: {error!r}"
+            ) from error
+        return rows
+
+    def _apply(
+        self,
+        logs: Sequence[Mapping[str, Any]],
+        positions: Sequence[int],
+        order: Sequence[Lane | None],
+        headers: Mapping[int, Header],
+        rows: Rows,
+    ) -> None:
+        postings = Postings(self.deployed, self.books, rows)
+        acts, contracts, blocks = postings.acts, self._contracts, rows.blocks
+        waiting = sorted(headers, reverse=True)
+        block_hash = transaction = ""
+        pieces: list[bytes] = []
+        for log, position, lane in zip(logs, positions, order, strict=True):
+            if log["blockHash"] != block_hash:
+                block_hash, transaction = log["blockHash"], ""
+                self._begin_block(log, headers, waiting, blocks)
+            if log["transactionHash"] != transaction:
+                postings.end_transaction()
+                transaction = log["transactionHash"]
+                pieces = self._begin_receipt(transaction, rows, postings)
+            contract = contracts[log["address"]]
+            postings.log_index = log_index = position & _LOG_INDEX_MASK
+            if lane is None:
+                rest = bytes.fromhex("".join([*log["topics"][1:], log["data"]]).replace("0x", ""))
+                pieces.append(head(log_index, contract, prefix_of(log["topics"][0]), len(rest)))
+            else:
+                opened = acts[lane.prefix](lane.next_values(), contract)
+                rest = lane.next_rest()
+                if opened is not None:
+                    rest = opened
+                pieces.append(head(log_index, contract, lane.prefix, len(rest)))
+            pieces.append(rest)
+        postings.end_transaction()
+        while waiting:
+            self._put_block(headers[waiting.pop()], blocks)
+
+    def _begin_receipt(self, transaction: str, rows: Rows, postings: Postings) -> list[bytes]:
+        pieces: list[bytes] = []
+        postings.receipt = receipt = self.next_receipt
+        postings.transaction_hash = hash_ = bytes.fromhex(transaction[2:])
+        self.next_receipt = receipt + 1
+        rows.blocks[-1][_RECEIPTS] += 1
+        rows.receipts.append((self.deployed.id, receipt, self.next_block - 1, hash_, pieces))
+        return pieces
+
+    def _begin_block(
+        self,
+        log: Mapping[str, Any],
+        headers: Mapping[int, Header],
+        waiting: list[int],
+        blocks: list[list[Any]],
+    ) -> None:
+        number, hash_ = int(log["blockNumber"], 16), bytes.fromhex(log["blockHash"][2:])
+        while waiting and waiting[-1] < number:
+            self._put_block(headers[waiting.pop()], blocks)
+        header = headers.get(number)
+        if header is not None:
+            waiting.pop()
+        else:
+            header = header_of(log)
+        if header.hash != hash_:
+            raise NodeUnavailableError(
+                f"the chain moved while block {number} was read; read it again"
+            )
+        self._put_block(header, blocks)
+
+    def _put_block(self, header: Header, blocks: list[list[Any]]) -> None:
+        blocks.append([self.deployed.id, self.next_block, *header, self.next_receipt, 0, 0])
+        self.next_block += 1
