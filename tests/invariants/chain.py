@@ -24,7 +24,9 @@ START = 1_700_000_000
 CALL_GAS = 30_000_000
 """What one transaction may burn: a runaway loop ends here instead of never."""
 
-_WALLET_SOURCE = "tests/invariants/InvariantWallet.sol"
+HELPERS = ("tests/invariants/InvariantWallet.sol", "tests/invariants/Lens.sol")
+"""Contracts of the tests' own: a wallet that signs, and a reader of many views."""
+
 _OUTPUT = re.compile(r"output: 0x([0-9a-f]*)")
 
 
@@ -65,14 +67,13 @@ def load_code() -> dict[str, dict[str, Any]]:
             loaded: dict[str, dict[str, Any]] = json.load(file)
         return loaded
     contracts = artifacts.compile_contracts(mocks=False)["contracts"]
-    return {**_pick(contracts), **_pick(wallet_contracts(artifacts.ROOT))}
+    return {**_pick(contracts), **_pick(helper_contracts(artifacts.ROOT))}
 
 
-def wallet_contracts(root: Path) -> Mapping[str, Any]:
-    """The contract wallet that the tests sign with, compiled apart so that it never touches the
-    cache of the rest."""
-    text = (root / _WALLET_SOURCE).read_text(encoding="utf-8")
-    return artifacts.compile_contracts(only=[], extra_sources={_WALLET_SOURCE: text})["contracts"]
+def helper_contracts(root: Path) -> Mapping[str, Any]:
+    """The tests' own contracts, compiled apart so that they never touch the cache of the rest."""
+    texts = {name: (root / name).read_text(encoding="utf-8") for name in HELPERS}
+    return artifacts.compile_contracts(only=[], extra_sources=texts)["contracts"]
 
 
 def _pick(contracts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -174,6 +175,7 @@ class Chain:
             self.interfaces[kind] = Interface.of(entry["abi"])
             self.errors.update(self.interfaces[kind].errors)
         self.set_time(START)
+        self._lens = self.deploy("Lens", address(0xFFFF))
 
     def set_time(self, now: int) -> None:
         self.now = now
@@ -239,6 +241,22 @@ class Chain:
         answer = self.view(to, function.selector + encode(function.inputs, arguments))
         values = _plain(decode(function.outputs, answer))
         return values[0] if len(values) == 1 else values
+
+    def views(self, questions: bytes) -> bytes:
+        """The raw answers of many views, one after the other; nothing if one of them reverts.
+
+        Args:
+            questions: What `question` gives, one after the other.
+        """
+        try:
+            return self.view(self._lens, questions)
+        except RuntimeError:
+            return b""
+
+    @staticmethod
+    def question(to: str, data: bytes) -> bytes:
+        """A view as `views` takes it."""
+        return bytes.fromhex(to[2:]) + len(data).to_bytes(2, "big") + data
 
     def view(self, to: str, data: bytes) -> bytes:
         """The raw answer of a view."""

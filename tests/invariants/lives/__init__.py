@@ -1,0 +1,1 @@
+"""Random lives of the whole system, by what happens in them."""
