@@ -154,6 +154,7 @@ subscriptions = sa.Table(
     sa.Column("standing", sa.SmallInteger, nullable=False),
     sa.Column("block_number", sa.BigInteger, nullable=False),
     sa.Column("block_hash", Bytes32, nullable=False, comment="finds the place after a rebuild"),
+    sa.Column("final_only", sa.Boolean, nullable=False),
     comment="How far each reader of events has come.",
 )
 

@@ -162,6 +162,7 @@ def upgrade() -> None:
             nullable=False,
             comment="finds the place after a rebuild",
         ),
+        sa.Column("final_only", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("deployment", "name", name=op.f("pk_subscriptions")),
         comment="How far each reader of events has come.",
     )
