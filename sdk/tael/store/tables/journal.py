@@ -56,6 +56,8 @@ writes = sa.Table(
         postgresql_where=sa.text("state < 4"),
     ),
     sa.Index("ix_writes_carrier", "carrier"),
+    # What stands on the chain is found again by its key there: for statements and reconciliation.
+    sa.Index("ix_writes_chain_participant_subject", "chain", "participant", "subject"),
     comment="One row per reference: the intent and its result.",
 )
 

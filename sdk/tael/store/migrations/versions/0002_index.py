@@ -209,10 +209,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("deployment", "id", name=op.f("pk_contracts")),
         comment="The contracts whose logs count.",
     )
+    with op.batch_alter_table("writes", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_writes_chain_participant_subject", ["chain", "participant", "subject"], unique=False
+        )
 
 
 def downgrade() -> None:
     """Take it back."""
+    with op.batch_alter_table("writes", schema=None) as batch_op:
+        batch_op.drop_index("ix_writes_chain_participant_subject")
+
     op.drop_table("contracts")
     op.drop_table("deployments")
     op.drop_table("subscriptions")
