@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from scripts.main_job import tills
-from scripts.main_job.cast import Bank, Card, Shop
+from scripts.main_job.cast import Bank
 from scripts.main_job.day import DayRow, read_day
 from scripts.main_job.record import Batch, PaymentRecord
 from scripts.main_job.show import Tally
@@ -22,10 +23,27 @@ REFUND_EVERY = 100
 Signed = tuple[DayRow, SignedPayment, PaymentRecord]
 
 
+@dataclass(frozen=True)
+class Sticker:
+    """A shop's static code in one currency.
+
+    Args:
+        code: As scanned and checked.
+        entry: What the Directory said of the shop.
+    """
+
+    code: qr.VerifiedCode
+    entry: qr.MerchantEntry
+
+
+Stickers = dict[tuple[int, str], Sticker]
+"""By the shop's number and the currency."""
+
+
 def play(stage: Stage) -> None:
     """Clear the whole day."""
     rows = read_day()
-    stickers = _print_stickers(stage)
+    stickers = _scan_stickers(stage)
     with stage.show.progress("Payments authorized and captured", 2 * len(rows)) as tally:
         opened: list[Signed] = []
         first_hour = 0
@@ -39,32 +57,33 @@ def play(stage: Stage) -> None:
     stage.show.line(f"{settled:,} of {len(rows):,} payments of the day settled")
 
 
-def _print_stickers(stage: Stage) -> dict[tuple[int, str], qr.VerifiedCode]:
-    """Every shop's static codes, checked on the chain as a payer's phone does.
+def _scan_stickers(stage: Stage) -> Stickers:
+    """Every shop's static codes, checked against the Directory as a payer's phone does.
 
     That for the currency of the place is a sticker, read from its picture; that for the other one
     is on the till's screen.
     """
 
-    def work(bank: Bank) -> dict[tuple[int, str], qr.VerifiedCode]:
-        codes = {}
+    def work(bank: Bank) -> Stickers:
+        found: Stickers = {}
         for shop in stage.shops:
             if shop.bank is not bank:
                 continue
             for currency in CURRENCIES:
                 if currency == bank.currency:
-                    printed = tills.show_static(stage, shop, currency)
-                    text = qr.read_image(stage.folder / printed.picture)
+                    text = qr.read_image(stage.folder / tills.sticker(shop, currency))
                 else:
                     text = tills.static_code(stage, shop, currency)
-                codes[shop.row.number, currency] = bank.client.directory.verify_code(text)
-        return codes
+                entry = tills.look_up(bank.client, shop, currency)
+                code = tills.check(stage, text, entry, at=bank.client.now())
+                found[shop.row.number, currency] = Sticker(code, entry)
+        return found
 
-    verified: dict[tuple[int, str], qr.VerifiedCode] = {}
-    for codes in stage.for_each_bank(work):
-        verified |= codes
-    stage.show.line(f"{len(verified)} static codes shown, scanned and checked")
-    return verified
+    stickers: Stickers = {}
+    for found in stage.for_each_bank(work):
+        stickers |= found
+    stage.show.line(f"{len(stickers)} static codes shown, scanned and checked")
+    return stickers
 
 
 def _advance_to(stage: Stage, local_hour: int) -> None:
@@ -76,7 +95,7 @@ def _clear(
     stage: Stage,
     window: int,
     rows: list[DayRow],
-    stickers: dict[tuple[int, str], qr.VerifiedCode],
+    stickers: Stickers,
     tally: Tally,
 ) -> list[Signed]:
     """One round: issuers authorize what their cards paid, then acquirers capture it."""
@@ -84,17 +103,16 @@ def _clear(
     def authorize(bank: Bank) -> list[Signed]:
         own = [row for row in rows if stage.day_cards[row.card - 1].bank is bank]
         at = bank.client.now()
-        signed = [_sign(stage, row, stickers, at) for row in own]
-        reference = f"DAY-{bank.code}-{window}"
         opened: list[Signed] = []
-        # A bank's payments to one other bank make one transaction.
-        for group in _by_acquirer(stage, zip(own, signed, strict=True)):
+        # A bank's payments to one other bank make one transaction. They are signed just before it,
+        # so that the node works on one bank's batch while the cards of the others sign.
+        for group in _by_acquirer(stage, own):
+            signed = [_sign(stage, row, stickers, at) for row in group]
             outcomes = bank.client.payments.authorize_many(
-                [payment for _, payment in group],
-                reference=f"{reference}-{len(opened)}",
+                signed, reference=f"DAY-{bank.code}-{window}-{len(opened)}"
             )
             _count(stage, "authorizeMany", outcomes)
-            for row, payment in group:
+            for row, payment in zip(group, signed, strict=True):
                 name = stage.shops[row.merchant - 1].row.name
                 record = stage.record.opened(payment.prepared, name, row.second)
                 opened.append((row, payment, record))
@@ -125,37 +143,29 @@ def _clear(
     return opened
 
 
-def _sign(
-    stage: Stage, row: DayRow, stickers: dict[tuple[int, str], qr.VerifiedCode], at: int
-) -> SignedPayment:
+def _sign(stage: Stage, row: DayRow, stickers: Stickers, at: int) -> SignedPayment:
     """What happens at the counter: a code, a look at it, the card's signature."""
     card, shop = stage.day_cards[row.card - 1], stage.shops[row.merchant - 1]
     amount = Money(row.currency, row.amount_minor)
-    code = stickers[row.merchant, row.currency]
+    sticker = stickers[row.merchant, row.currency]
+    code = sticker.code
     if row.is_dynamic:
-        code = _show_and_check(stage, row, card, shop, amount, at)
+        text = tills.dynamic_code(
+            stage,
+            shop,
+            amount,
+            bill=f"DAY-{row.number:04d}",
+            expires_at=at + tills.CODE_SECONDS,
+        )
+        # Phones keep what they looked up: the Directory is asked once a shop, not once a bill.
+        code = tills.check(stage, text, sticker.entry, at=at)
     return tills.sign(card, code, amount, reference=f"DAY-{row.number:04d}", at=at)
 
 
-def _show_and_check(
-    stage: Stage, row: DayRow, card: Card, shop: Shop, amount: Money, at: int
-) -> qr.VerifiedCode:
-    text = tills.dynamic_code(
-        stage,
-        shop,
-        amount,
-        bill=f"DAY-{row.number:04d}",
-        expires_at=at + tills.CODE_SECONDS,
-    )
-    return card.bank.client.directory.verify_code(text)
-
-
-def _by_acquirer(
-    stage: Stage, payments: Iterable[tuple[DayRow, SignedPayment]]
-) -> list[list[tuple[DayRow, SignedPayment]]]:
-    groups: dict[int, list[tuple[DayRow, SignedPayment]]] = defaultdict(list)
-    for row, payment in payments:
-        groups[stage.shops[row.merchant - 1].bank.index].append((row, payment))
+def _by_acquirer(stage: Stage, rows: Iterable[DayRow]) -> list[list[DayRow]]:
+    groups: dict[int, list[DayRow]] = defaultdict(list)
+    for row in rows:
+        groups[stage.shops[row.merchant - 1].bank.index].append(row)
     return list(groups.values())
 
 

@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 OUTPUT = ROOT / "build" / "demo"
 INTERRUPTED = 130
 # What a run writes and the next one replaces; whatever else is in the folder stays.
-_WRITTEN = ("qr", "statements", "report.html", "manifest.json")
+_WRITTEN = ("journals", "qr", "statements", "report.html", "manifest.json")
 
 
 def run(kind: NodeKind, folder: Path, show: Show) -> books.Verdict:

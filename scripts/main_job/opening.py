@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scripts.main_job import tills
 from scripts.main_job.cast import Bank, Card, make_card, make_day_cards, make_shop
 from scripts.main_job.day import read_shops
 from scripts.main_job.generate import STATIC_LIMIT_MINOR
@@ -60,7 +61,7 @@ def open_books(stage: Stage) -> None:
 
 
 def fill_directory(stage: Stage) -> None:
-    """Every bank registers its merchants and its cards."""
+    """Every bank registers its cards and its merchants, and hands these their stickers."""
     stage.shops = [make_shop(row, stage.banks[row.bank - 1]) for row in read_shops()]
     stage.day_cards = make_day_cards(stage.banks)
     stage.people = {holder: make_card(holder, stage.banks[bank]) for holder, bank in PEOPLE}
@@ -90,6 +91,8 @@ def _register(stage: Stage, bank: Bank, cards: list[Card], tally: Tally) -> None
         record.wrote("setMerchant", written)
         written = directory.accept(shop.merchant_id, limits, reference=f"{shop.reference}-ACC")
         record.wrote("setAcceptances", written)
+        # While the node works for the other banks.
+        tills.show_static(stage, shop, bank.currency)
         tally.add()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,12 +19,12 @@ from scripts.main_job.cast import (
     Shop,
     role_signers,
 )
-from scripts.main_job.known_gas import use_known_gas
 from scripts.main_job.record import Record, Refusal, Scene, Step
 from scripts.main_job.show import Show
 from tael import Chain, Client, Manifest, Money, TaelError, Written
 from tael.deployment import DeploymentPlan, deploy
 from tael.errors import ContractRevertedError
+from tael.store import Store
 from tael.testing import start_node
 from tael.testing.nodes import Node, NodeKind
 
@@ -201,7 +201,7 @@ def open_stage(kind: NodeKind, folder: Path, show: Show) -> Iterator[Stage]:
         if kind == "ganache"
         else ("--timestamp", str(int(opening.timestamp())))
     )
-    with start_node(kind, accounts=ACCOUNTS, arguments=clock) as node:
+    with start_node(kind, accounts=ACCOUNTS, arguments=clock) as node, ExitStack() as opened:
         show.line(f"{kind.capitalize()} on {node.url}, chain {node.chain_id}")
         roles = role_signers(node)
         chain = _connect(node)
@@ -222,17 +222,16 @@ def open_stage(kind: NodeKind, folder: Path, show: Show) -> Iterator[Stage]:
             "the deployer keeps nothing"
         )
 
-        def store(name: str) -> Path:
-            return folder / "journals" / f"{name}.db"
+        def client(role: str, chain: Chain = chain) -> Client:
+            store = Store.open(folder / "journals" / f"{role}.db")
+            opened.callback(store.close)
+            return opened.enter_context(Client(chain, manifest, roles[role], store=store))
 
-        def client(role: str) -> Client:
-            return Client(chain, manifest, roles[role], store=store(role))
-
-        banks = []
-        for index, (name, code) in enumerate(zip(BANK_NAMES, CODES, strict=True)):
-            # Each bank has a connection of its own, as it would at home.
-            own = Client(_connect(node), manifest, roles[code], store=store(code))
-            banks.append(Bank(index, name, code, own))
+        banks = [
+            # Each bank has a connection and a journal of its own, as it would at home.
+            Bank(index, name, code, client(code, _connect(node)))
+            for index, (name, code) in enumerate(zip(BANK_NAMES, CODES, strict=True))
+        ]
         yield Stage(
             node=node,
             chain=chain,
@@ -249,6 +248,4 @@ def open_stage(kind: NodeKind, folder: Path, show: Show) -> Iterator[Stage]:
 
 
 def _connect(node: Node) -> Chain:
-    chain = Chain.connect(node.url, node.chain_id, retry_seconds=RETRY_SECONDS)
-    use_known_gas(chain)
-    return chain
+    return Chain.connect(node.url, node.chain_id, retry_seconds=RETRY_SECONDS)

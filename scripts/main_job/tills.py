@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scripts.main_job.cast import Card, Shop
-from scripts.main_job.stage import INTERCHANGE_BPS, Stage
-from tael import Money, SignedPayment, qr
+from scripts.main_job.stage import INTERCHANGE_BPS, DemoError, Stage
+from tael import Client, EntryStatus, Money, SignedPayment, qr
 
 CODE_SECONDS = 600
 HOLD_SECONDS = 7 * 86_400
@@ -70,8 +70,12 @@ def show_dynamic(
 
 def show_static(stage: Stage, shop: Shop, currency: str) -> Printed:
     """The sticker, as a picture."""
-    name = f"static/{shop.reference}-{currency}"
-    return draw(stage, name, static_code(stage, shop, currency))
+    return draw(stage, _sticker_name(shop, currency), static_code(stage, shop, currency))
+
+
+def sticker(shop: Shop, currency: str) -> str:
+    """The sticker's file, relative to the output."""
+    return f"qr/{_sticker_name(shop, currency)}.png"
 
 
 def draw(stage: Stage, name: str, text: str) -> Printed:
@@ -89,6 +93,38 @@ def scan(stage: Stage, picture: str) -> qr.VerifiedCode:
         QrError: The code must not be paid.
     """
     return stage.reader.directory.verify_code(qr.read_image(stage.folder / picture))
+
+
+def look_up(client: Client, shop: Shop, currency: str) -> qr.MerchantEntry:
+    """What the Directory says of a shop now, for as many of its codes as are scanned."""
+    record = client.directory.merchant(shop.merchant_id)
+    if record is None:
+        raise DemoError(f"the Directory does not know {shop.row.name}")
+    acceptance = client.directory.acceptance(shop.merchant_id, currency)
+    return qr.MerchantEntry(
+        acquirer=record.acquirer,
+        signer=record.signer,
+        name_hash=record.name_hash,
+        category_code=f"{record.category_code:04d}",
+        static_limit_minor=acceptance.static_limit.amount_minor,
+        active=acceptance.status == EntryStatus.ACTIVE,
+    )
+
+
+def check(stage: Stage, text: str, entry: qr.MerchantEntry, *, at: int) -> qr.VerifiedCode:
+    """Read a code and check it against what the Directory said of its merchant.
+
+    Raises:
+        QrError: The code must not be paid.
+    """
+    return qr.verify(
+        qr.read(text),
+        entry,
+        chain_id=stage.chain.chain_id,
+        escrow=stage.manifest.escrow,
+        now=at,
+        token_for_currency=dict(stage.manifest.tokens),
+    )
 
 
 def sign(
@@ -121,6 +157,10 @@ def sign(
         hold_seconds=hold_seconds,
     )
     return payments.sign(prepared, card.signer)
+
+
+def _sticker_name(shop: Shop, currency: str) -> str:
+    return f"static/{shop.reference}-{currency}"
 
 
 def _plain(
