@@ -21,9 +21,9 @@ SUITE = ROOT / "tests" / "invariants"
 TEST_SECONDS = 120
 
 SCENARIOS = {
-    TOKEN: "test_scenarios_token",
-    GOVERNANCE: "test_scenarios_governance",
-    ESCROW: "test_scenarios_escrow",
+    TOKEN: "test_token_",
+    GOVERNANCE: "test_governance",
+    ESCROW: "test_escrow_",
 }
 
 

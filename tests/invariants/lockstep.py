@@ -16,18 +16,44 @@ from eth_utils import keccak, to_checksum_address
 from tael.events import decode_all
 from tael.ledger import Ledger
 
-from . import invariants
-from .chain import START, Chain, Done, Event, Outcome, Refused, address
-from .messages import Key, Signers
+from . import invariants, views
+from .actors import (
+    ACQUIRER,
+    ADMIN,
+    ATTESTOR,
+    BANKS,
+    CARDS,
+    CLEARING,
+    COMMITMENTS,
+    DELEGATES,
+    DEPLOYER,
+    DESK,
+    ESCROW_ROLES,
+    GOVERNOR,
+    HASH,
+    HOLDERS,
+    INTERCHANGE_CAP_BPS,
+    ISSUER,
+    OUTSIDER,
+    QUEUE,
+    REGISTRAR,
+    SCHEME,
+    SCHEME_BPS,
+    SECOND_ACQUIRER,
+    SECOND_ISSUER,
+    SUCCESSOR,
+    TILLS,
+    TOKEN_ROLES,
+    WALLET_OWNER,
+)
+from .chain import START, Chain, Done, Event, Outcome, Refused
+from .messages import Signers
 from .model import (
     DAY,
     ZERO,
-    Account,
-    Card,
     Entry,
     Escrow,
     Governance,
-    Merchant,
     Token,
     Verb,
     World,
@@ -36,52 +62,9 @@ from .model import (
 from .replay import Replay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from .model import Contract
-
-SCHEME_BPS = 25
-INTERCHANGE_CAP_BPS = 300
-
-# Key numbers. The banks sign; everybody else that only sends is a bare address.
-BANKS = tuple(Key(number) for number in (0xB001, 0xB002, 0xB003, 0xB004))
-CARDS = tuple(Key(number) for number in (0xC001, 0xC002, 0xC003))
-TILLS = tuple(Key(number) for number in (0xD001, 0xD002, 0xD003))
-DELEGATES = tuple(Key(number) for number in (0xE001, 0xE002))
-WALLET_OWNER = Key(0xF001)
-STRANGER = Key(0xF002)
-
-ISSUER, ACQUIRER, SECOND_ISSUER, SECOND_ACQUIRER = (bank.address for bank in BANKS)
-OUTSIDER = STRANGER.address
-SCHEME = address(0x5C4E)
-DEPLOYER = address(0xDE)
-ADMIN, SECOND_ADMIN = address(0xA0), address(0xA1)
-CLEARING, QUEUE, SUCCESSOR = address(0x1001), address(0x1002), address(0x1003)
-
-REGISTRAR, GUARDIAN, DESK, ATTESTOR, GOVERNOR = (address(0x200 + role) for role in range(1, 6))
-HOLDERS = {1: REGISTRAR, 2: GUARDIAN, 3: DESK, 4: ATTESTOR, 5: GOVERNOR}
-"""Who has which role."""
-
-TOKEN_ROLES = {
-    "admit": 1,
-    "suspend": 2,
-    "pause": 2,
-    "cutOffModule": 2,
-    "issue": 3,
-    "attest": 4,
-    "reinstate": 5,
-    "close": 5,
-    "forceTransfer": 5,
-    "unpause": 5,
-    "admitEscrow": 5,
-    "admitModule": 5,
-}
-ESCROW_ROLES = {"admitToken": 5}
-
-REFERENCES = tuple(bytes([0xBB]) * 31 + bytes([number]) for number in range(12))
-NONCES = tuple(bytes([0x3E]) * 31 + bytes([number]) for number in range(3))
-COMMITMENTS = tuple(bytes([0xCC]) * 31 + bytes([number]) for number in range(3))
-HASH = bytes(range(32))
 
 _WALLET_KINDS = 8
 
@@ -151,7 +134,7 @@ class Lockstep:
                 (SECOND_ACQUIRER, COMMITMENTS[2]),
             )
         )
-        self._queries = list(self._fixed_queries())
+        self._queries = list(views.fixed(self))
         self._questions = b"".join(Chain.question(to, data) for to, data, _, _ in self._queries)
         self._checkpoint: Any = None
         self._saved: Any = None
@@ -311,7 +294,7 @@ class Lockstep:
     def compare(self) -> None:
         """Compare what every view answers with what the model says, and the replay of the
         events."""
-        moving = list(self._moving_queries())
+        moving = list(views.moving(self))
         questions = [self._questions, *(Chain.question(to, data) for to, data, _, _ in moving)]
         answers = [expect() for _, _, expect, _ in self._queries]
         answers += [expected for _, _, expected, _ in moving]
@@ -357,136 +340,6 @@ class Lockstep:
                 assert int(book.statuses.get(name, 0)) == account.status
                 foreign = self.foreign.get((token.address, participant), 0)
                 assert book.held_of(name) + foreign == account.held
-
-    def _data(self, to: Contract, name: str, *arguments: Any) -> bytes:
-        return self.chain.interfaces[self.chain.kinds[to.address]].calldata(name, *arguments)
-
-    def _fixed_queries(self) -> Iterator[tuple[str, bytes, Any, str]]:
-        """What is asked after every transaction, with the model's answer."""
-
-        def ask(
-            to: Contract, expect: Any, name: str, *arguments: Any
-        ) -> tuple[str, bytes, Any, str]:
-            return to.address, self._data(to, name, *arguments), expect, f"{name}{arguments}"
-
-        for token in self.tokens:
-            yield ask(token, lambda t=token: _word(t.supply), "totalSupply")
-            yield ask(token, lambda t=token: _word(t.paused), "paused")
-            yield ask(token, lambda t=token: _address_word(t.escrow), "escrow")
-            yield ask(
-                token,
-                lambda t=token: _word(t.attested[0]) + _word(t.attested[1]) + t.attested[2],
-                "attestation",
-            )
-            for participant in self.participants:
-                for name, of in (
-                    ("balanceOf", _balance),
-                    ("availableOf", _available),
-                    ("heldOf", _held),
-                    ("statusOf", _status),
-                ):
-                    expect = lambda t=token, p=participant, of=of: _word(of(t.account(p)))  # noqa: E731
-                    yield ask(token, expect, name, participant)
-                for module in self.modules:
-                    expect = lambda t=token, m=module, p=participant: _word(t.held_for(m, p))  # noqa: E731
-                    yield ask(token, expect, "heldFor", module, participant)
-            for module in self.modules:
-                yield ask(
-                    token, lambda t=token, m=module: _word(t.is_module(m)), "isModule", module
-                )
-            for bank in (*BANKS, STRANGER):
-                expect = lambda t=token, o=bank.address: _word(t.nonces.get(o, 0))  # noqa: E731
-                yield ask(token, expect, "nonces", bank.address)
-                for nonce in NONCES:
-                    key = (bank.address, nonce)
-                    expect = lambda t=token, k=key: _word(k in t.consumed)  # noqa: E731
-                    yield ask(token, expect, "authorizationState", *key)
-            for reference in REFERENCES:
-                expect = lambda t=token, r=reference: _word(r in t.issued)  # noqa: E731
-                yield ask(token, expect, "isIssued", reference)
-                expect = lambda t=token, k=(ISSUER, reference): _word(k in t.redeemed)  # noqa: E731
-                yield ask(token, expect, "isRedeemed", ISSUER, reference)
-        escrow = self.escrow
-        for issuer in (ISSUER, SECOND_ISSUER):
-            for card in self.cards:
-                for token in self.tokens:
-                    key = (issuer, card, token.address)
-                    yield ask(escrow, lambda k=key: _card(escrow.card(*k), *k[1:]), "cardOf", *key)
-                    yield ask(
-                        escrow, lambda k=key: _word(escrow.spent_today(*k)), "spentToday", *key
-                    )
-        for merchant in self.merchants:
-            expect = lambda m=merchant: _merchant(escrow.merchants.get(m, Merchant()))  # noqa: E731
-            yield ask(escrow, expect, "merchantOf", merchant)
-            for token in self.tokens:
-                expect = lambda k=(merchant, token.address): _acceptance(escrow, k)  # noqa: E731
-                yield ask(escrow, expect, "acceptanceOf", merchant, token.address)
-        for bank in BANKS:
-            for delegate in (*DELEGATES, STRANGER):
-                key = (bank.address, delegate.address)
-                yield ask(escrow, lambda k=key: _word(escrow.verbs.get(k, 0)), "verbsOf", *key)
-        for at in (self.cny.address, self.jpy.address, self.bhd.address, OUTSIDER):
-            yield ask(escrow, lambda a=at: _word(a in escrow.tokens), "isTokenAdmitted", at)
-        governance = self.governance
-        yield ask(governance, lambda: _word(governance.admins), "adminCount")
-        for account in (ADMIN, SECOND_ADMIN, DEPLOYER, OUTSIDER):
-            expect = lambda k=(0, account): _word(k in governance.members) + _word(0)  # noqa: E731
-            yield ask(governance, expect, "hasRole", 0, account)
-
-    def _moving_queries(self) -> Iterator[tuple[str, bytes, bytes, str]]:
-        """What there is to ask depends on what happened."""
-        escrow = self.escrow
-        selector = self.chain.interfaces["PaymentEscrow"].functions["paymentOf"][0].selector
-        for identity, payment in escrow.payments.items():
-            amounts = (payment.captured, payment.voided, payment.refunded, payment.day)
-            expected = b"".join(_word(value) for value in (1, *amounts))
-            yield escrow.address, selector + identity, expected, f"paymentOf({identity.hex()})"
-        for token in self.tokens:
-            for (owner, spender), allowed in token.allowances.items():
-                data = self._data(token, "allowance", owner, spender)
-                yield token.address, data, _word(allowed), f"allowance({owner}, {spender})"
-            for key in token.redeemed:
-                data = self._data(token, "isRedeemed", *key)
-                yield token.address, data, _word(1), f"isRedeemed{key}"
-
-
-def _word(value: int) -> bytes:
-    return int(value).to_bytes(32, "big")
-
-
-def _address_word(value: str) -> bytes:
-    return bytes.fromhex(value[2:]).rjust(32, b"\0")
-
-
-def _balance(account: Account) -> int:
-    return account.balance
-
-
-def _available(account: Account) -> int:
-    return account.available
-
-
-def _held(account: Account) -> int:
-    return account.held
-
-
-def _status(account: Account) -> int:
-    return account.status
-
-
-def _card(entry: Card, card: str, token: str) -> bytes:
-    numbers = (entry.payment_limit, entry.day_limit, entry.status)
-    return _address_word(card) + _address_word(token) + b"".join(_word(each) for each in numbers)
-
-
-def _merchant(entry: Merchant) -> bytes:
-    acquirer, category, signer, name_hash = entry
-    return _address_word(acquirer) + _word(category) + _address_word(signer) + name_hash
-
-
-def _acceptance(escrow: Escrow, key: tuple[bytes, str]) -> bytes:
-    _, limit, status = escrow.acceptances.get(key, (ZERO, 0, Entry.NONE))
-    return _address_word(key[1]) + _word(limit) + _word(status)
 
 
 def fresh(code: Mapping[str, Mapping[str, Any]]) -> Lockstep:

@@ -6,13 +6,35 @@ from typing import TYPE_CHECKING, Any
 
 from tael import typed_data
 
-from .lockstep import ACQUIRER, CARDS, HASH, ISSUER, TILLS, WALLET_OWNER, Lockstep
-from .messages import Key, Terms, compact, halves, payment_id
+from .actors import (
+    ACQUIRER,
+    BANKS,
+    CARDS,
+    GOVERNOR,
+    GUARDIAN,
+    HASH,
+    ISSUER,
+    NONCES,
+    OUTSIDER,
+    TILLS,
+    WALLET_OWNER,
+)
+from .chain import Done, Event, Refused
+from .lockstep import Lockstep
+from .messages import Key, Terms, compact, halves, payment_id, vrs
 from .model import DAY
 
 if TYPE_CHECKING:
     from .model import Contract
 
+FUNDS = 1_000_000
+"""What each bank has in each currency."""
+
+STATIC, PAYMENT, DAY_LIMIT = 5_000, 20_000, 60_000
+"""The merchants' static limit, the cards' limits."""
+
+MOST = 2**64 - 1
+OPENING = ("authorize", "authorizeWith", "authorizeMany", "charge", "chargeWith")
 KEYS = {card.address: card for card in CARDS}
 
 
@@ -120,3 +142,80 @@ def balance(tael: Lockstep, participant: str) -> int:
 def calldata(tael: Lockstep, to: Contract, name: str, *arguments: Any) -> bytearray:
     interface = tael.chain.interfaces[tael.chain.kinds[to.address]]
     return bytearray(interface.calldata(name, *arguments))
+
+
+def open_refused(
+    tael: Lockstep,
+    verb: str,
+    terms: Terms,
+    error: str,
+    values: tuple[Any, ...],
+    codes: list[Any] | None = None,
+) -> None:
+    """The same refusal from every way to open a payment; a batch reports it."""
+    at = identity(tael, terms)
+    if verb == "authorizeMany":
+        call: tuple[Any, ...] = (terms.parties, [item(tael, terms, 1 if codes else 0)], codes or [])
+        done = tael.ok(terms.issuer, tael.escrow, verb, *call)
+        skipped = Event(tael.escrow.address, "PaymentSkipped", (at, Refused(error, (at, *values))))
+        assert done == Done((0,), (skipped,))
+        return
+    call = full(tael, terms, codes) if verb.endswith("With") else plain(tael, terms)
+    tael.refuse(error, (at, *values), terms.issuer, tael.escrow, verb, *call)
+
+
+def open_ok(tael: Lockstep, verb: str, terms: Terms, codes: list[Any] | None = None) -> None:
+    if verb == "authorizeMany":
+        items = [item(tael, terms, 1 if codes else 0)]
+        done = tael.ok(terms.issuer, tael.escrow, verb, terms.parties, items, codes or [])
+        assert done.returned == (1,)
+        return
+    call = full(tael, terms, codes) if verb.endswith("With") else plain(tael, terms)
+    tael.ok(terms.issuer, tael.escrow, verb, *call)
+
+
+def suspended(tael: Lockstep, participant: str) -> str:
+    tael.ok(GUARDIAN, tael.cny, "suspend", participant, HASH)
+    return participant
+
+
+def closed(tael: Lockstep, participant: str) -> str:
+    tael.ok(GOVERNOR, tael.cny, "close", participant)
+    return participant
+
+
+def permit(
+    tael: Lockstep, key: Key, nonce: int, deadline: int, spender: str = OUTSIDER
+) -> tuple[Any, ...]:
+    fields = (key.address, spender, 5)
+    digest = typed_data.permit_digest(tael.cny.domain, *fields, nonce, deadline)
+    return (*fields, deadline, *vrs(key.sign(digest)))
+
+
+def owner_of(tael: Lockstep, form: str) -> tuple[str, Key]:
+    return (tael.wallet, WALLET_OWNER) if form.startswith("wallet") else (ISSUER, BANKS[0])
+
+
+def authorization(
+    tael: Lockstep,
+    kind: str,
+    form: str,
+    *,
+    after: int = -1,
+    before: int = 1,
+    nonce: bytes = NONCES[0],
+) -> tuple[str, tuple[Any, ...]]:
+    """The function and its arguments; times relative to now."""
+    owner, key = owner_of(tael, form)
+    call: tuple[Any, ...] = (owner, nonce)
+    if kind != "cancel":
+        call = (owner, ACQUIRER, 10, tael.now + after, tael.now + before, nonce)
+    digest = {
+        "transfer": typed_data.transfer_digest,
+        "receive": typed_data.receive_digest,
+        "cancel": typed_data.cancel_digest,
+    }[kind](tael.cny.domain, *call)
+    signature = key.sign(digest)
+    last = compact(signature) if form == "64" else signature
+    name = "cancelAuthorization" if kind == "cancel" else f"{kind}WithAuthorization"
+    return name, (*call, *(vrs(signature) if form.endswith("vrs") else (last,)))

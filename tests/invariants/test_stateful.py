@@ -14,15 +14,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tael import typed_data
 
-from . import lockstep as actors
-from .chain import EMPTY_REVERT
-from .lives.completing import Completing
-from .lives.directory import Entries
-from .lives.holders import Holders
-from .lives.operator import Operator
-from .lives.refused_changes import RefusedChanges
-from .lives.refused_payments import RefusedPayments
-from .lockstep import (
+from . import actors
+from .actors import (
     ACQUIRER,
     CARDS,
     GOVERNOR,
@@ -33,9 +26,15 @@ from .lockstep import (
     SECOND_ISSUER,
     TILLS,
     WALLET_OWNER,
-    Lockstep,
-    fresh,
 )
+from .chain import EMPTY_REVERT
+from .lives.completing import Completing
+from .lives.directory import Entries
+from .lives.holders import Holders
+from .lives.operator import Operator
+from .lives.refused_changes import RefusedChanges
+from .lives.refused_payments import RefusedPayments
+from .lockstep import Lockstep, fresh
 from .messages import Terms, payment_id
 from .model import DAY
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis.stateful import rule
 
-from ..lockstep import DELEGATES, OUTSIDER
+from ..actors import DELEGATES, OUTSIDER
 from ..messages import Terms, payment_id
 from .drawing import SEEDS
 from .opening import Opening

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from ..lockstep import BANKS, CARDS, DELEGATES, GUARDIAN, OUTSIDER, STRANGER, TILLS, Lockstep
+from ..actors import BANKS, CARDS, DELEGATES, GUARDIAN, OUTSIDER, STRANGER, TILLS
+from ..lockstep import Lockstep
 from ..model import DAY, MAX_SUPPLY, MAX_WORD
 
 if TYPE_CHECKING:

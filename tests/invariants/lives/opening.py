@@ -8,7 +8,7 @@ from hypothesis.stateful import rule
 
 from tael import typed_data
 
-from ..lockstep import (
+from ..actors import (
     ACQUIRER,
     BANKS,
     CARDS,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis.stateful import rule
 
-from ..lockstep import (
+from ..actors import (
     ADMIN,
     CLEARING,
     GOVERNOR,

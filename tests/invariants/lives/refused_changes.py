@@ -12,7 +12,7 @@ from hypothesis.stateful import rule
 
 from tael import typed_data
 
-from ..lockstep import (
+from ..actors import (
     ACQUIRER,
     ADMIN,
     ATTESTOR,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hypothesis.stateful import rule
 
 from .. import scenario
-from ..lockstep import CARDS, HASH, OUTSIDER, STRANGER
+from ..actors import CARDS, HASH, OUTSIDER, STRANGER
 from ..model import MAX_BATCH, Entry
 from .drawing import KEYS, SEEDS
 from .opening import Opening

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from .chain import DeploymentRefused, Done, Event, Refused
-from .lockstep import (
+from .actors import (
     ADMIN,
     DEPLOYER,
     GOVERNOR,
@@ -18,8 +17,9 @@ from .lockstep import (
     QUEUE,
     REGISTRAR,
     SECOND_ADMIN,
-    Lockstep,
 )
+from .chain import DeploymentRefused, Done, Event, Refused
+from .lockstep import Lockstep
 from .model import ZERO
 from .scenario import calldata
 
