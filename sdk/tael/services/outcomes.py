@@ -54,7 +54,8 @@ class Outcomes:
         record = gateway.journal.find(gateway.participant, check_reference(reference))
         if record is None:
             return self._from_chain(reference)
-        if record.verb in _BATCHES:
+        # A payment that travels in a batch has its verb, and a carrier.
+        if record.verb in _BATCHES and record.carrier is None:
             return self._batch(record)
         return self._one(record)
 
