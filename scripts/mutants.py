@@ -8,7 +8,8 @@ again once the tests have changed.
 
 Mutants are compiled quickly (`mutation_tools.compiling.QUICK`); a survivor is compiled again as
 the contracts are shipped, and when that gives the shipped code it is no fault at all. Survivors
-that people have judged are in `tests/invariants/equivalent_mutants.json`, each with the reason.
+that people have judged are in `tests/invariants/equivalent_mutants.json`, each with the reason,
+and are not tested again.
 """
 
 from __future__ import annotations
@@ -82,6 +83,7 @@ class Run:
         self.version = _hash(self.sources)[:16]
         self.suite = suite_hash()
         self.targets = targets()
+        self._reviewed = report.reviewed()
         self.results: dict[str, dict[str, str]] = (
             json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
         )
@@ -128,9 +130,11 @@ class Run:
             worker.stop()
 
     def known(self, mutant: Mutant) -> str | None:
-        """The verdict on a mutant, if there is one that still counts."""
+        """The verdict on a mutant, if there is one that still counts or people gave one."""
         key = self._key(mutant)
         verdict = self._valid(key)
+        if verdict is None and mutant.place in self._reviewed:
+            return "survived"
         if verdict is not None and self.results[key].get("by"):
             self.order.learn(mutant.file, mutant.line, self.results[key]["by"])
         return verdict

@@ -142,7 +142,7 @@ class Order:
 
     def learn(self, file: str, line: int, test: str) -> None:
         """Note that a test killed a mutant of this line."""
-        self._kills.setdefault(file, []).append((line, test))
+        self._kills.setdefault(file, []).append((line, _bare(test)))
 
     def of(self, file: str, line: int, contract: str) -> list[str]:
         """All tests, the likeliest to notice a fault in this line first.
@@ -160,6 +160,12 @@ class Order:
 
         def rank(test: str) -> tuple[bool, int, bool]:
             # The quick scenarios before the random search.
-            return "stateful" in test, nearest.get(test, far), SCENARIOS[contract] not in test
+            near = nearest.get(_bare(test), far)
+            return "stateful" in test, near, SCENARIOS[contract] not in test
 
         return sorted(self._tests, key=rank)
+
+
+def _bare(test: str) -> str:
+    """A test's name without its file, so that what was learnt survives a move."""
+    return test.rpartition("::")[2]

@@ -25,7 +25,7 @@ from .actors import (
     STRANGER,
     WALLET_OWNER,
 )
-from .chain import EMPTY_REVERT, Event, Refused
+from .chain import EMPTY_REVERT, Done, Event, Refused, address
 from .lockstep import Lockstep
 from .messages import ORDER, compact, mirrored, vrs
 from .model import Status
@@ -154,6 +154,16 @@ def test_wallet_may_not_burn_more_than_its_share(tael: Lockstep) -> None:
     tael.refuse("InvalidSignature", (greedy,), OUTSIDER, tael.cny, "cancelAuthorization", *call)
     tael.chain.send(OUTSIDER, tael.cny.address, "cancelAuthorization", *call)
     assert 150_000 < tael.chain.gas_used < 250_000
+
+
+@pytest.mark.parametrize(("seen", "valid"), [(149_997, False), (149_998, True), (149_999, False)])
+def test_wallet_is_given_exactly_its_share(tael: Lockstep, seen: int, valid: bool) -> None:
+    """A wallet that says yes when it finds so much gas: the share less what looking costs."""
+    at = address(0x6A5)
+    tael.chain.set_code(at, bytes.fromhex(f"5a62{seen:06x}14631626ba7e60e01b0260005260206000f3"))
+    call = (at, NONCES[0], b"")
+    outcome = tael.chain.send(OUTSIDER, tael.cny.address, "cancelAuthorization", *call)
+    assert isinstance(outcome, Done) == valid
 
 
 def test_receive_is_refused_when_another_sends_it(tael: Lockstep) -> None:

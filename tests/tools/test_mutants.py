@@ -75,10 +75,10 @@ def test_run_says_who_failed_first_when_code_is_faulty(
 
 
 def test_order_puts_the_nearest_killer_first_and_random_lives_last_when_known():
-    names = ("test_scenarios_token.py::a", "test_scenarios_escrow.py::b", "test_stateful.py::c")
+    names = ("test_token_transfers.py::a", "test_escrow_terms.py::b", "test_stateful.py::c")
     order = Order(names)
     assert order.of("x.sol", 7, "PaymentEscrow") == [names[1], names[0], names[2]]
-    order.learn("x.sol", 9, names[0])
+    order.learn("x.sol", 9, "where_it_was_before.py::a")
     order.learn("x.sol", 8, names[2])
     order.learn("y.sol", 7, names[1])
     assert order.of("x.sol", 7, "PaymentEscrow") == [names[0], names[1], names[2]]
