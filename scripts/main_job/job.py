@@ -25,7 +25,7 @@ from scripts.main_job import (
 from scripts.main_job.day import read_day
 from scripts.main_job.show import Show
 from scripts.main_job.stage import open_stage
-from tael import TaelError
+from tael import TaelError, file_lock
 from tael.testing.nodes import NodeKind
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -44,11 +44,21 @@ def run(kind: NodeKind, folder: Path, show: Show) -> books.Verdict:
         show: Who watches.
 
     Raises:
+        AlreadyRunningError: Another run writes there now.
         TaelError: Something did not go as it must.
     """
     started = time.monotonic()
-    _clear(folder)
-    show.act("A chain, and everything on it")
+    refusal = (
+        f"another run writes into {os.path.relpath(folder)} now: wait for it, or write elsewhere "
+        "with --output FOLDER"
+    )
+    with file_lock.hold(folder / ".lock", refusal=refusal):
+        _clear(folder)
+        show.act("A chain, and everything on it")
+        return _play(kind, folder, show, started)
+
+
+def _play(kind: NodeKind, folder: Path, show: Show, started: float) -> books.Verdict:
     with open_stage(kind, folder, show) as stage:
         show.act("The books are opened")
         opening.open_books(stage)

@@ -125,6 +125,12 @@ class StoreVersionError(ConfigurationError):
     code = "store_version"
 
 
+class AlreadyRunningError(TaelError):
+    """Another process does this very work now: wait for it, or give this one a place of its own."""
+
+    code = "already_running"
+
+
 class IdempotencyConflictError(TaelError):
     """The reference stands for another order already: nothing was sent; use a new reference."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tael import qr
+from tael import file_lock, qr
 
 ROOT = Path(__file__).resolve().parents[2]
 LAST_LINE = re.compile(r"^([\d,]+) payments settled, every book balances \(\d+ s\)$")
@@ -54,6 +54,21 @@ def test_demo_settles_and_balances(tmp_path: Path, node: str) -> None:
     assert images
     for image in images[:5]:
         assert qr.read_image(image)
+
+
+def test_demo_is_refused_when_another_run_writes_to_the_same_folder(tmp_path: Path) -> None:
+    output = tmp_path / "demo"
+    (output / "qr").mkdir(parents=True)
+    (output / "qr" / "till.png").touch()
+    refusal = "held by the test"
+    with file_lock.hold(output / ".lock", refusal=refusal):
+        process = start(output, "anvil")
+        printed = process.communicate(timeout=60)[0]
+    assert process.returncode == 1
+    assert "another run writes into" in printed
+    assert "--output" in printed
+    assert "Traceback" not in printed
+    assert list(output.rglob("*")) == [output / "qr", output / "qr" / "till.png"]
 
 
 def test_demo_ends_its_node_when_interrupted(tmp_path: Path) -> None:

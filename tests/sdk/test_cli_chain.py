@@ -12,7 +12,7 @@ import time
 import pytest
 from eth_account import Account
 
-from tael import Client, qr
+from tael import Client, file_lock, qr
 from tael.chain import Chain
 from tael.errors import NodeUnavailableError
 from tael.identifiers import uetr_text
@@ -674,6 +674,17 @@ def test_deploy_finishes_once_and_changes_nothing_again(tael, world):
     both = (*plain, *operator, "--plan", "plan.toml")
     assert tael.json(*both, code=2)["error"]["code"] == "usage"
     assert tael.json(*plain, "--plan", "none.toml", code=2)["error"]["code"] == "configuration"
+
+
+def test_deploy_is_refused_when_another_one_is_under_way(tael, world):
+    block = world.node.block_number()
+    with file_lock.hold(tael.folder / ".mine.json.lock", refusal="held by the test"):
+        error = tael.json("deploy", "--manifest", "mine.json", code=1)["error"]
+    assert error["code"] == "already_running"
+    assert "mine.json" in error["message"]
+    assert world.node.block_number() == block
+    assert tael.json("deploy", "--manifest", "mine.json")["complete"] is True
+    assert not (tael.folder / ".mine.json.lock").exists()
 
 
 def test_deploy_needs_no_words_when_the_chain_is_local(tael, world):

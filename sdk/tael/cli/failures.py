@@ -159,6 +159,11 @@ _REACTIONS: tuple[tuple[type[TaelError], ExitCode, str], ...] = (
     (errors.TermsRefusedError, ExitCode.REFUSED, "Make terms and signatures anew."),
     (errors.ContractRevertedError, ExitCode.REFUSED, "Do not repeat it; report it."),
     (
+        errors.AlreadyRunningError,
+        ExitCode.REFUSED,
+        "Nothing was done. Wait until the other process has ended, then run it again.",
+    ),
+    (
         OutputError,
         ExitCode.DEFECT,
         "Make room, then run the same command with the same reference again.",

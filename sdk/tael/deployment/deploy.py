@@ -9,7 +9,8 @@ finished by the next, and no contract is deployed twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from eth_abi import encode
 from eth_utils import keccak
 
+from tael import file_lock
 from tael.chain.artifacts import load, signature_of
 from tael.chain.connection import Chain
 from tael.chain.sender import PreparedTransaction, Receipt, Sender
@@ -61,6 +63,7 @@ def deploy(
         The manifest of the finished deployment, which `verify` has found nothing against.
 
     Raises:
+        AlreadyRunningError: Another process deploys by the same manifest now.
         ConfigurationError: The plan is not fit for this chain, differs from what was deployed, or
             what is on the chain differs from it.
         CodeMismatchError: Code at an address is not what was deployed.
@@ -72,8 +75,22 @@ def deploy(
         >>> manifest = deploy(chain, signer, plan, manifest_path="deployments/1337.json")
         ... # doctest: +SKIP
     """
-    run = _Run(chain, signer, plan, manifest_path, sender or Sender(chain), progress)
-    return run.finish()
+    path = None if manifest_path is None else Path(manifest_path)
+    with _alone(path):
+        return _Run(chain, signer, plan, path, sender or Sender(chain), progress).finish()
+
+
+@contextmanager
+def _alone(path: Path | None) -> Iterator[None]:
+    if path is None:
+        yield
+        return
+    refusal = (
+        f"another process deploys by {path} now: wait until it has ended and run this again, which "
+        "confirms what it did or finishes it"
+    )
+    with file_lock.hold(path.with_name(f".{path.name}.lock"), refusal=refusal):
+        yield
 
 
 class _Run:
@@ -82,14 +99,14 @@ class _Run:
         chain: Chain,
         signer: Signer,
         plan: DeploymentPlan,
-        manifest_path: str | Path | None,
+        path: Path | None,
         sender: Sender,
         progress: Callable[[str], None],
     ) -> None:
         self.chain = chain
         self.signer = signer
         self.plan = plan
-        self.path = None if manifest_path is None else Path(manifest_path)
+        self.path = path
         self.sender = sender
         self.progress = progress
         self.manifest = self._begin()
