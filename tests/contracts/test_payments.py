@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from scripts.tables import ALLOWED, DIRECTORY, MOMENTS, TRANSITIONS, VERBS
+from scripts.rules.payments import DIRECTORY, MOMENTS, TRANSITIONS, VERBS
+from scripts.rules.statuses import ALLOWED
 from tael.typed_data import authorize_consent_digest, charge_consent_digest
 from tests.contracts import opening
 from tests.contracts.keys import Key

@@ -3,7 +3,7 @@
 import pytest
 from eth_utils import keccak
 
-from scripts.tables import STATUSES
+from scripts.rules.statuses import STATUSES
 from tael.typed_data import permit_digest
 from tests.contracts.entries import ENTRIES, in_form, stage
 from tests.contracts.keys import Key

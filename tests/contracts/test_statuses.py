@@ -3,7 +3,8 @@
 import pytest
 from eth_utils import keccak
 
-from scripts.tables import ALLOWED, IMPOSSIBLE, NO_PARTY, STATES, STATUSES, documents
+from scripts.rules.statuses import ALLOWED, IMPOSSIBLE, NO_PARTY, STATES, STATUSES
+from scripts.tables import documents
 from tael.typed_data import permit_digest
 from tests.contracts.chain import signature_of
 from tests.contracts.keys import Key
