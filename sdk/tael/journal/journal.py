@@ -382,15 +382,25 @@ class Journal:
                     ],
                 )
 
-    def finalize(self, rows: Sequence[int]) -> None:
-        """Mark transactions as final, and with them what they did; their rivals are dead."""
+    def finalize(self, rows: Sequence[int]) -> set[int]:
+        """Mark transactions as final, and with them what they did; their rivals are dead.
+
+        Returns:
+            The writes that took effect; one that was refused is final without.
+        """
+        done = set()
         with self.store.write() as connection:
             for row in rows:
-                key, nonce, write = connection.execute(
+                key, nonce, write, hash_ = connection.execute(
                     sa.update(transactions)
                     .where(transactions.c.id == row)
                     .values(state=Fate.FINAL)
-                    .returning(transactions.c.key, transactions.c.nonce, transactions.c.write)
+                    .returning(
+                        transactions.c.key,
+                        transactions.c.nonce,
+                        transactions.c.write,
+                        transactions.c.hash,
+                    )
                 ).one()
                 connection.execute(
                     sa.update(transactions)
@@ -401,8 +411,12 @@ class Journal:
                     )
                     .values(state=Fate.DEAD)
                 )
-                if write is not None:
-                    _move(connection, write, State.INCLUDED, State.FINAL)
+                # An earlier attempt that was refused is final before the one that took effect.
+                if write is not None and _move(
+                    connection, write, State.INCLUDED, State.FINAL, by=hash_
+                ):
+                    done.add(write)
+        return done
 
     def reopen(self, rows: Sequence[int]) -> None:
         """A reorganisation undid these transactions: their fate is open again."""
@@ -715,13 +729,27 @@ def _put_outcomes(connection: sa.Connection, outcomes: Sequence[Outcome]) -> Non
             connection.execute(statement, rows)
 
 
-def _move(connection: sa.Connection, write: int, old: State, new: State) -> None:
-    """Move a write, and what travels in it, from one state to another."""
-    connection.execute(
-        sa.update(writes)
-        .where(sa.or_(writes.c.id == write, writes.c.carrier == write), writes.c.state == old)
-        .values(state=new, changed_ms=_now_ms())
+def _move(
+    connection: sa.Connection, write: int, old: State, new: State, *, by: str | None = None
+) -> bool:
+    """Move a write, and what travels in it, from one state to another.
+
+    Args:
+        connection: In whose transaction.
+        write: Its row.
+        old: What is in another state stays there.
+        new: Where to.
+        by: Only what this transaction, a hash, brought there.
+
+    Returns:
+        Whether anything was moved.
+    """
+    update = sa.update(writes).where(
+        sa.or_(writes.c.id == write, writes.c.carrier == write), writes.c.state == old
     )
+    if by is not None:
+        update = update.where(writes.c.transaction_hash == by)
+    return bool(connection.execute(update.values(state=new, changed_ms=_now_ms())).rowcount)
 
 
 def _chain_row(store: Store, chain_id: int, genesis_hash: str) -> int:

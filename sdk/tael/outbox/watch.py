@@ -492,9 +492,10 @@ class Watch:
         return bool(gone or moved or settled)
 
     def _finalize(self, settled: Sequence[SignedTransaction]) -> None:
-        self._outbox.journal.finalize([each.id for each in settled])
+        done = self._outbox.journal.finalize([each.id for each in settled])
         for each in settled:
-            if each.write is not None:
+            # That a refusal is final is no news to those who heard of it.
+            if each.write in done:
                 self._outbox.tell(Change(each.write, "final", each.hash, each.block_number))
 
     def _reopen(self, undone: Sequence[SignedTransaction]) -> None:
