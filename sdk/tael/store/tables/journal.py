@@ -74,7 +74,7 @@ transactions = sa.Table(
     sa.Column("block_number", sa.BigInteger),
     sa.Column("block_hash", Hash),
     sa.Column("created_ms", sa.BigInteger, nullable=False),
-    sa.UniqueConstraint("hash"),
+    sa.UniqueConstraint("key", "hash"),
     sa.Index("ix_transactions_key_nonce", "key", "nonce"),
     sa.Index("ix_transactions_write", "write"),
     sa.Index(

@@ -130,7 +130,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["key"], ["keys.id"], name=op.f("fk_transactions_key")),
         sa.ForeignKeyConstraint(["write"], ["writes.id"], name=op.f("fk_transactions_write")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_transactions")),
-        sa.UniqueConstraint("hash", name=op.f("uq_transactions_hash")),
+        sa.UniqueConstraint("key", "hash", name=op.f("uq_transactions_key_hash")),
         comment="Every transaction that was ever signed, written before anybody saw it.",
     )
     op.create_index("ix_transactions_key_nonce", "transactions", ["key", "nonce"], unique=False)
