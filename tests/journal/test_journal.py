@@ -163,7 +163,7 @@ def test_accept_binds_and_remembers_the_longest_validity(journal: Journal) -> No
 
 
 def test_settle_finalize_and_reopen_move_a_write_and_what_travels_in_it(journal: Journal) -> None:
-    item = Item("P", body_hash("authorize", [1]), b"p" * 32, 77)
+    item = Item("P", "authorize", body_hash("authorize", [1]), b"p" * 32, 77)
     (signed,) = sign(journal, order("A", items=(item,)))
     travelling = journal.items_of(signed.write)[0]
     assert (travelling.reference, travelling.state, travelling.valid_before) == (
@@ -185,7 +185,7 @@ def test_settle_finalize_and_reopen_move_a_write_and_what_travels_in_it(journal:
 
 
 def test_what_is_done_is_not_put_into_another_batch(journal: Journal) -> None:
-    item = Item("P", body_hash("authorize", [1]), b"p" * 32)
+    item = Item("P", "authorize", body_hash("authorize", [1]), b"p" * 32)
     (first,) = sign(journal, order("A", items=(item,)))
     done = journal.items_of(first.write)[0]
     journal.settle([included(done.id, first.hash)])
@@ -230,7 +230,7 @@ def test_fill_takes_only_nonces_that_nothing_uses(journal: Journal) -> None:
 
 @pytest.mark.threat("S07")
 def test_kill_frees_the_write_of_an_overtaken_nonce(journal: Journal) -> None:
-    item = Item("P", body_hash("authorize", [1]), b"p" * 32)
+    item = Item("P", "authorize", body_hash("authorize", [1]), b"p" * 32)
     (signed,) = sign(journal, order("A", items=(item,)))
     assert journal.kill(KEY, signed.nonce) == [signed.write]
     assert {journal.find(BANK, name).state for name in ("A", "P")} == {State.ACCEPTED}

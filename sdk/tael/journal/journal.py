@@ -610,7 +610,7 @@ class Journal:
                 "participant": order.participant,
                 "reference": item.reference,
                 "part": 0,
-                "verb": order.verb,
+                "verb": item.verb,
                 "body_hash": item.body_hash,
                 "contract": order.to,
                 "subject": item.subject,

@@ -43,12 +43,14 @@ class Item:
 
     Args:
         reference: The payment's.
+        verb: What is to happen to it, as alone.
         body_hash: Of what is to happen to it, 32 bytes.
         subject: The payment's id, 32 bytes.
         valid_before: Chain time from which on its signatures count no more.
     """
 
     reference: str
+    verb: str
     body_hash: bytes
     subject: bytes
     valid_before: int | None = None

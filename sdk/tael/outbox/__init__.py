@@ -5,6 +5,7 @@ from __future__ import annotations
 from tael.outbox.changes import Change
 from tael.outbox.fees import FeePolicy
 from tael.outbox.finality import Finality
-from tael.outbox.outbox import Outbox, Ticket
+from tael.outbox.outbox import Outbox
+from tael.outbox.tickets import Ticket
 
 __all__ = ["Change", "FeePolicy", "Finality", "Outbox", "Ticket"]

@@ -28,14 +28,16 @@ from tael.errors import (
     TransactionRefusedError,
 )
 from tael.journal import Fate, Order, SignedTransaction, State
+from tael.journal.journal import conflict
 from tael.outbox.changes import Change
 from tael.outbox.receipts import as_exception
+from tael.outbox.tickets import Ticket, unknown
 from tael.outbox.watch import Flight, Watch
 from tael.rpc import exchange
 
 if TYPE_CHECKING:
     from tael.journal import Decision, Record
-    from tael.outbox.outbox import Outbox, Ticket
+    from tael.outbox.outbox import Outbox
     from tael.rpc import Answer
     from tael.signers import Signer
 
@@ -199,24 +201,27 @@ class Lane:
 
     def _attach(self, ticket: Ticket, record: Record) -> bool:
         """Bind an order to what was done for it before; False if it may be signed."""
-        from tael.journal.journal import conflict
-
         if not record.stands_for(ticket.order.body_hash):
             ticket.future.set_exception(conflict(ticket.order.reference, record))
             return True
+        write = record.id if record.carrier is None else record.carrier
+        alive = [each for each in self._journal.transactions_of(write) if each.fate < Fate.FINAL]
+        if not alive:
+            # Read after the transactions: what became of them meanwhile is in it.
+            record = self._journal.record(record.id)
         if record.state in (State.ACCEPTED, State.REFUSED):
             return False
         ticket.write = record.id
         ticket.is_repeat = True
-        write = record.id if record.carrier is None else record.carrier
-        transactions = self._journal.transactions_of(write)
-        if transactions:
-            ticket.transaction_hash = record.transaction_hash or transactions[-1].hash
-        flight = Flight(transactions, [ticket], sent=False)
-        if record.is_done or not transactions:
+        ticket.transaction_hash = record.transaction_hash or (alive[-1].hash if alive else "")
+        flight = Flight(alive, [ticket], sent=False)
+        if record.is_done:
             self.watch.answer(flight, record)
-        else:
+        elif alive:
             self.watch.follow([flight])
+        else:
+            # Another process is between two of its steps with it.
+            ticket.future.set_exception(unknown(ticket, "another process is busy with it"))
         return True
 
     def _look_at(self, orders: Sequence[Order]) -> View:
@@ -438,4 +443,4 @@ def _fail(group: Sequence[Ticket], error: BaseException) -> None:
             ticket.future.set_exception(error)
 
 
-__all__ = ["Fate", "Lane", "Step", "is_taken"]
+__all__ = ["Lane", "Step", "is_taken"]

@@ -8,11 +8,14 @@ to see, the next process takes from the journal.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from eth_utils.address import to_checksum_address
 
 from tael.errors import NodeUnavailableError, StoreError, TaelError, TransactionRefusedError
 from tael.journal import Fate, Outcome, SignedTransaction, State
@@ -23,7 +26,9 @@ from tael.rpc import exchange, request
 if TYPE_CHECKING:
     from tael.journal import Record
     from tael.outbox.lane import Lane
-    from tael.outbox.outbox import Ticket
+    from tael.outbox.tickets import Ticket
+
+_log = logging.getLogger(__name__)
 
 GROUP = 200
 """Most transactions asked about in one request."""
@@ -200,6 +205,10 @@ class Watch:
                 return False
             except TaelError as error:
                 self._fail_all(error)
+                return False
+            except Exception:  # noqa: BLE001 - logged; see below
+                # Nobody else looks after what is in flight, so this goes on whatever happens.
+                _log.exception("looking after %s failed; going on", self._lane.address)
                 return False
             return progressed
 
@@ -412,7 +421,7 @@ class Watch:
         if fees is None:
             return
         fields = {
-            "to": transaction["to"],
+            "to": to_checksum_address(transaction["to"]),
             "data": transaction["input"],
             "value": int(transaction["value"], 16),
             "gas": int(transaction["gas"], 16),

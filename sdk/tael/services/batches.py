@@ -155,6 +155,7 @@ class Batches:
         act = opening_act("authorize", payment.terms, payment.payment_id)
         return Item(
             payment.prepared.reference,
+            act.verb,
             act.body_hash(self._gateway.escrow),
             payment.payment_id,
             act.valid_before,

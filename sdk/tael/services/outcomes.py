@@ -71,9 +71,12 @@ class Outcomes:
     def _one(self, record: Record) -> Resolution:
         if record.state is State.FINAL:
             return _settled(record, "final", "the journal has it as final")
-        if record.state is State.SIGNED:
+        if record.state in (State.SIGNED, State.INCLUDED):
+            # What waits may be included by now, and what was included undone.
             self._look()
             record = self._gateway.journal.record(record.id)
+            if record.state is State.FINAL:
+                return _settled(record, "final", "the chain has it in a block that is final")
         if record.is_done:
             return self._done(record)
         if record.state is State.SIGNED:
@@ -173,6 +176,8 @@ class Outcomes:
             for part in self._gateway.journal.parts(record.participant, record.reference)
         ]
         hashes = tuple(each for part in parts for each in part.evidence.transaction_hashes)
+        if not parts:
+            return _open(record, [], "it is written down, and nothing is signed for it yet", None)
         waiting = [part for part in parts if part.state == "pending"]
         if waiting:
             return Resolution(

@@ -1,0 +1,58 @@
+"""What an order's caller holds until it is done."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from typing import TYPE_CHECKING
+
+from tael.errors import OutcomeUnknownError
+
+if TYPE_CHECKING:
+    from tael.chain import Receipt
+    from tael.journal import Order
+
+
+class Ticket:
+    """What `Outbox.submit` gives back at once: a promise of the receipt.
+
+    Attributes:
+        order: What was submitted.
+        future: Done when the order's transaction is included, or can be told to have failed.
+        transaction_hash: Of the newest transaction signed for it; empty before.
+        write: The journal's row; None before.
+        is_repeat: Whether it was signed before it was submitted.
+    """
+
+    __slots__ = ("future", "is_repeat", "order", "transaction_hash", "write")
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.future: concurrent.futures.Future[Receipt] = concurrent.futures.Future()
+        self.transaction_hash = ""
+        self.write: int | None = None
+        self.is_repeat = False
+
+    def result(self, wait_seconds: float) -> Receipt:
+        """The receipt, or what went wrong.
+
+        Raises:
+            OutcomeUnknownError: It is not included yet. The outbox goes on with it.
+            TaelError: Whatever the sending met.
+        """
+        try:
+            return self.future.result(wait_seconds)
+        except concurrent.futures.TimeoutError:
+            if self.future.done():
+                return self.future.result()
+            raise unknown(self, f"not included after {wait_seconds:.0f} s") from None
+
+
+def unknown(ticket: Ticket, why: str) -> OutcomeUnknownError:
+    """The error of an order whose fate is open."""
+    what = ticket.transaction_hash or "what was ordered"
+    return OutcomeUnknownError(
+        f"the outcome of {what} is unknown: {why}. Repeat the call with the same reference, or "
+        f"resolve({ticket.order.reference!r}); never send it under another reference",
+        transaction_hash=ticket.transaction_hash,
+        reference=ticket.order.reference,
+    )
