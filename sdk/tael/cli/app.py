@@ -34,6 +34,7 @@ _SET_UP = "Set up and watch"
 _PARTICIPANTS = "Participants and balances"
 _ENTRIES = "Merchants, cards and codes"
 _PAYMENTS = "Payments"
+_BOOKS = "Books"
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,13 @@ COMMANDS: tuple[Entry, ...] = (
     Entry("verify", "deploying", _SET_UP, "Compare what is on the chain with plan and manifest."),
     Entry("devnet", "running", _SET_UP, "Run a local chain with everything deployed."),
     Entry("keeper", "running", _SET_UP, "Reclaim what was never captured, again and again."),
+    Entry(
+        "index",
+        "index",
+        _SET_UP,
+        "Index the deployment's events into a database, and prove it.",
+        is_group=True,
+    ),
     Entry("doctor", "doctor", _SET_UP, "Say what is wrong with the environment."),
     Entry("completion", "completion", _SET_UP, "Print the script that completes words in a shell."),
     Entry(
@@ -91,6 +99,18 @@ COMMANDS: tuple[Entry, ...] = (
     ),
     Entry("refund", "payments", _PAYMENTS, "Pay back what was captured."),
     Entry("status", "payments", _PAYMENTS, "Show a payment: totals, deadlines, what may be done."),
+    Entry(
+        "statement",
+        "books",
+        _BOOKS,
+        "Write a participant's statement: balances, every movement, and where it is on the chain.",
+    ),
+    Entry(
+        "reconcile",
+        "books",
+        _BOOKS,
+        "Compare your own list of payments with the chain; exit with 1 if anything differs.",
+    ),
 )
 
 

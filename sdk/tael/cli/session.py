@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tael.chain import Chain, Sender
     from tael.client import Client
     from tael.config import Settings
+    from tael.identifiers import Identifiers
     from tael.manifest import Manifest
     from tael.models import ScheduledOperation, Written
     from tael.outbox import Change
@@ -213,6 +214,26 @@ class Session:
         if not (self.options.key.is_named or self.settings.has_signer):
             raise UsageError("Name an address, or set TAEL_PARTICIPANT or a key.")
         return self.signer.address
+
+    def identifiers(self) -> Identifiers:
+        """What the participant's references stand for on the chain; no node is asked.
+
+        Raises:
+            ConfigurationError: A delegate's key is set, and no reference secret.
+            SigningKeyError: Neither a key nor a reference secret is set.
+        """
+        from tael.identifiers import Identifiers
+
+        secret = self._reference_secret()
+        if secret is not None:
+            return Identifiers(self.own_address(), secret)
+        signer = self.signer
+        if self.participant not in (None, signer.address):
+            raise ConfigurationError(
+                f"{signer.address} is a delegate of {self.participant}: set "
+                f"{REFERENCE_SECRET_VARIABLE} to the participant's reference secret"
+            )
+        return Identifiers.from_signer(signer.address, signer.sign_digest)
 
     def signer_from(self, source: KeySource) -> Signer | None:
         """A signer from a named place; None if nothing was named.

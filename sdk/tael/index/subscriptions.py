@@ -17,8 +17,8 @@ from tael.errors import InvalidInputError, SubscriptionLostError
 from tael.index.deployed import read_cursor
 from tael.index.kinds import Standing
 from tael.index.logs import prefix_of, unpack
+from tael.index.openings import openings
 from tael.index.rows import ESCROW
-from tael.index.undoing import openings
 from tael.store.tables import blocks, receipts, subscriptions
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from tael.index.books import Books, checksummed
 from tael.index.kinds import Kind, Standing
-from tael.index.logs import opening_rest, restore, unpack
+from tael.index.logs import restore, unpack
+from tael.index.openings import openings
 from tael.index.writing import insert, put_books, put_cursor
 from tael.store.tables import balances, blocks, holds, movements, payments, receipts
 
@@ -202,56 +203,3 @@ class _Undoing:
             lowest = min(numbers)
             self._first_payment = min(lowest, self._first_payment or lowest)
         return openings(self._connection, self._deployed, numbers).__getitem__
-
-
-def openings(
-    connection: sa.Connection, deployed: Deployed, numbers: Sequence[int]
-) -> dict[int, bytes]:
-    """The rest of the logs that opened payments, by the payment's number.
-
-    Args:
-        connection: To read with.
-        deployed: Whose payments.
-        numbers: Of the payments; those of one transaction lie beside each other.
-    """
-    if not numbers:
-        return {}
-    issuer, acquirer = balances.alias(), balances.alias()
-    found = connection.execute(
-        sa.select(
-            payments.c.number,
-            payments.c.id,
-            payments.c.terms,
-            issuer.c.participant.label("issuer"),
-            issuer.c.token,
-            acquirer.c.participant.label("acquirer"),
-        )
-        .join(
-            issuer,
-            sa.and_(
-                issuer.c.deployment == payments.c.deployment,
-                issuer.c.account == payments.c.issuer,
-            ),
-        )
-        .join(
-            acquirer,
-            sa.and_(
-                acquirer.c.deployment == payments.c.deployment,
-                acquirer.c.account == payments.c.acquirer,
-            ),
-        )
-        .where(
-            payments.c.deployment == deployed.id,
-            payments.c.number.between(min(numbers), max(numbers)),
-        )
-    )
-    return {
-        row.number: opening_rest(
-            row.id,
-            bytes.fromhex(row.issuer[2:]),
-            bytes.fromhex(row.acquirer[2:]),
-            bytes.fromhex(deployed.tokens[row.token][2:]),
-            row.terms,
-        )
-        for row in found
-    }

