@@ -77,7 +77,7 @@ def _play(kind: NodeKind, folder: Path, show: Show, started: float) -> books.Ver
         papers = statements.make(stage, events)
         proofs += statements.prove(papers, ledger, stage)
         for proof in proofs:
-            show.proved(proof.claim, proof.holds)
+            show.proved(proof.claim, proof.left, proof.holds)
         verdict = books.Verdict(proofs, len(stage.record.settled()), time.monotonic() - started)
         statements.write(folder, papers)
         report.write(stage, verdict, papers)

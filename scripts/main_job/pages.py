@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from scripts.main_job.show import grouped
 from tael import qr
 
 FOLDER = Path(__file__).resolve().parent / "templates"
@@ -28,6 +29,7 @@ def render(template: str, **values: object) -> str:
     )
     pages.filters["visible"] = qr.escape
     pages.filters["thousands"] = "{:,}".format
+    pages.filters["grouped"] = grouped
     return pages.get_template(template).render(**values)
 
 

@@ -11,6 +11,7 @@ from scripts.main_job import charts
 from scripts.main_job.books import Verdict
 from scripts.main_job.pages import embed, render
 from scripts.main_job.record import BPS, Batch
+from scripts.main_job.show import grouped
 from scripts.main_job.stage import CURRENCIES, SCHEME_BPS, Stage, local_clock
 from scripts.main_job.statements import Account, Statement, file_stem
 from tael import Money
@@ -139,17 +140,11 @@ def _is_shown(stage: Stage, picture: str) -> bool:
     return any(scene.picture == picture for scene in stage.record.scenes)
 
 
-def grouped(money: Money) -> str:
-    """An amount with thousands apart."""
-    whole, _, places = money.amount.partition(".")
-    return f"{int(whole):,}" + (f".{places}" if places else "")
-
-
 def _signed(currency: str, amount_minor: int) -> str:
     if amount_minor == 0:
         return "0.00" if Money(currency, 0).currency.exponent else "0"
     sign = "-" if amount_minor < 0 else "+"
-    return sign + grouped(Money(currency, abs(amount_minor)))
+    return sign + grouped(Money(currency, abs(amount_minor)).amount)
 
 
 def _tiles(stage: Stage, verdict: Verdict) -> list[tuple[str, str]]:
@@ -159,7 +154,7 @@ def _tiles(stage: Stage, verdict: Verdict) -> list[tuple[str, str]]:
         total = sum(
             payment.captured_minor for payment in record.settled() if payment.currency == currency
         )
-        values.append((f"{currency} settled", grouped(Money(currency, total))))
+        values.append((f"{currency} settled", grouped(Money(currency, total).amount)))
     transactions = len({write.written.transaction_hash for write in record.writes})
     return [
         ("payments settled", f"{verdict.settled:,}"),
@@ -196,7 +191,7 @@ def _flows(stage: Stage) -> list[Flow]:
             batches = sums.get((issuer.address, acquirer.address), [])
             amount = sum(each.amount_minor for each in batches)
             count = sum(each.payments for each in batches)
-            text = f"{grouped(Money(issuer.currency, amount))} in {count}" if batches else ""
+            text = f"{grouped(Money(issuer.currency, amount).amount)} in {count}" if batches else ""
             cells.append((text, amount * 100 // highest))
         flows.append(Flow(issuer.name, issuer.currency, cells))
     return flows
@@ -228,7 +223,7 @@ def _positions(statements: list[Statement]) -> list[Position]:
                     statement.bank.name,
                     currency,
                     *(_signed(currency, value) for value in signed),
-                    *(grouped(Money(currency, value)) for value in unsigned),
+                    *(grouped(Money(currency, value).amount) for value in unsigned),
                 )
             )
     return positions
@@ -256,7 +251,7 @@ def _operator_fees(stage: Stage) -> list[tuple[str, str]]:
             for payment in stage.record.payments.values()
             if payment.currency == currency
         )
-        fees.append((currency, grouped(Money(currency, total))))
+        fees.append((currency, grouped(Money(currency, total).amount)))
     return fees
 
 

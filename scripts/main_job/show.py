@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
@@ -13,6 +14,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 PLAIN_STEPS = 4
+_AMOUNT = re.compile(r"(?<![\w.,])([0-9]{4,})(?=\.[0-9]{2,3}(?![\w]))", re.ASCII)
+
+
+def grouped(text: object) -> str:
+    """Text with the thousands of its amounts apart."""
+    return _AMOUNT.sub(lambda found: f"{int(found[1]):,}", str(text))
 
 
 class Tally:
@@ -78,16 +85,16 @@ class Show:
 
     def line(self, text: str) -> None:
         """One thing that happened."""
-        self._console.print("   " + escape(text))
+        self._console.print("   " + escape(grouped(text)))
 
     def refused(self, title: str, name: str) -> None:
         """One thing that was refused, as it must be."""
-        self._console.print(f"   {escape(title)}: [red]{escape(name)}[/red]")
+        self._console.print(f"   {escape(grouped(title))}: [red]{escape(name)}[/red]")
 
-    def proved(self, text: str, holds: bool) -> None:
-        """One thing that was checked."""
+    def proved(self, claim: str, value: str, holds: bool) -> None:
+        """One thing that was checked, and what it comes to."""
         mark = "[green]ok[/green]    " if holds else "[bold red]FAILED[/bold red]"
-        self._console.print(f"   {mark} {escape(text)}")
+        self._console.print(f"   {mark} {escape(claim)}: [dim]{escape(grouped(value))}[/dim]")
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Tally]:

@@ -166,10 +166,9 @@ def prove(statements: list[Statement], ledger: Ledger, stage: Stage) -> list[Pro
             theirs = {key: amount for key, amount in account.transfers_minor.items() if amount}
             proofs.append(
                 Proof(
-                    f"{statement.bank.name}: the statement in {account.currency} closes at the "
-                    f"token's balance, and its {len(account.lines):,} lines are its transfers",
-                    account.text(account.sum_minor),
-                    account.text(account.closing_minor),
+                    f"{statement.bank.name}: {len(account.lines)} lines of its statement give the token's balance",
+                    f"{account.text(account.sum_minor)} {account.currency}",
+                    f"{account.text(account.closing_minor)} {account.currency}",
                     account.sum_minor == account.closing_minor == replayed and mine == theirs,
                 )
             )
@@ -185,7 +184,7 @@ def write(folder: Path, statements: list[Statement]) -> None:
         document = json.dumps(_plain(statement), ensure_ascii=False, indent=1)
         (target / f"{stem}.json").write_text(document + "\n", encoding="utf-8")
         (target / f"{stem}.csv").write_text(_csv(statement), encoding="utf-8", newline="")
-        page = render("statement.html.j2", statement=statement, clock=local_clock)
+        page = render("statement.html.j2", statement=statement, stem=stem, clock=local_clock)
         (target / f"{stem}.html").write_text(page, encoding="utf-8")
 
 
