@@ -166,7 +166,8 @@ def prove(statements: list[Statement], ledger: Ledger, stage: Stage) -> list[Pro
             theirs = {key: amount for key, amount in account.transfers_minor.items() if amount}
             proofs.append(
                 Proof(
-                    f"{statement.bank.name}: {len(account.lines)} lines of its statement give the token's balance",
+                    f"{statement.bank.name}: {len(account.lines)} lines of its statement give the "
+                    "token's balance",
                     f"{account.text(account.sum_minor)} {account.currency}",
                     f"{account.text(account.closing_minor)} {account.currency}",
                     account.sum_minor == account.closing_minor == replayed and mine == theirs,
