@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tael.chain.reverts import decode_revert
 from tael.errors import ConfigurationError
 from tael.events import (
+    AuthorizationCanceled,
     AuthorizationUsed,
     Issued,
     PaymentCaptured,
@@ -147,8 +148,13 @@ class Outcomes:
                 else f"transaction {alive[-1].hash} may still be included",
                 "submitted",
             )
+        cancelled = self._cancelled_in(record)
         final_time = self._final_time()
-        if record.valid_before is not None and final_time < record.valid_before:
+        if (
+            cancelled is None
+            and record.valid_before is not None
+            and final_time < record.valid_before
+        ):
             return _open(
                 record,
                 signed,
@@ -161,13 +167,25 @@ class Outcomes:
             "absent",
             "final",
             Evidence(
-                _why_absent(signed, record),
+                _why_absent(signed, record, cancelled),
                 tuple(each.hash for each in signed),
                 valid_before=record.valid_before,
             ),
             record.subject,
             _refusal(record),
         )
+
+    def _cancelled_in(self, record: Record) -> int | None:
+        """The final block in which a transfer's messages were cancelled; None if they still count."""
+        gateway = self._gateway
+        contract = gateway.contract_at(record.contract)
+        if record.verb != "transferWithAuthorization" or contract is None:
+            return None
+        event = gateway.find_last(
+            contract, AuthorizationCanceled, record.participant, record.subject
+        )
+        final = gateway.outbox.finality.final_number(gateway.chain)
+        return event.at.block_number if event and event.at.block_number <= final else None
 
     def _batch(self, record: Record) -> Resolution:
         """A batch is settled when each of its transactions is; its payments have their own."""
@@ -326,13 +344,15 @@ def _refusal(record: Record) -> Any:
     return decode_revert(record.refusal, transaction_hash=record.transaction_hash)
 
 
-def _why_absent(signed: list[SignedTransaction], record: Record) -> str:
+def _why_absent(signed: list[SignedTransaction], record: Record, cancelled: int | None) -> str:
     if not signed:
         why = "no transaction was ever signed for it"
     elif all(each.fate is Fate.DEAD for each in signed):
         why = "other transactions have used the nonces of all that was signed for it"
     else:
         why = "the contract refused it in a block that is final"
+    if cancelled is not None:
+        return f"{why}, and every signed message for it was cancelled in block {cancelled}"
     if record.valid_before is None:
         return why
     return f"{why}, and every signed message for it expired at {record.valid_before}"
