@@ -21,6 +21,7 @@ from tael.index.deployed import Cursor, read_cursor, set_up
 from tael.index.fetching import KEPT_BLOCKS, Fetching
 from tael.index.node import Node
 from tael.index.replay import Replay
+from tael.index.rows import Header
 from tael.index.undoing import undo
 from tael.index.writing import put_books, put_cursor, put_rows
 from tael.outbox.finality import Finality
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from tael.client import Client
-    from tael.index.rows import Header, Rows
+    from tael.index.rows import Rows
     from tael.store import Store
 
 __all__ = ["Indexer", "Progress", "Step"]
