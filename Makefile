@@ -11,7 +11,7 @@ SOLIDITY := 'contracts/**/*.sol'
 
 .PHONY: help
 help: ## This list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  %-17s %s\n' "$$name" "$$text"; done
 
 .PHONY: setup
 setup: ## Check the prerequisites and install everything into .venv and node_modules
@@ -55,6 +55,10 @@ mutants: setup ## Mutation tests over the contracts
 .PHONY: bench-gas
 bench-gas: setup ## Measure the gas of every verb into build/bench/gas.json
 	@$(PY) tests/bench/gas.py
+
+.PHONY: bench-throughput
+bench-throughput: setup ## Measure transfers per second of several clients into build/bench/throughput.json
+	@$(PY) tests/bench/throughput.py
 
 .PHONY: devnet
 devnet: setup ## Start a local chain with everything deployed, until Ctrl-C
