@@ -104,7 +104,12 @@ class Watch:
         """Follow flights from now on; one for a nonce that is followed already joins it."""
         with self._ready:
             for flight in flights:
-                alive = [each for each in flight.transactions if each.fate < Fate.FINAL]
+                # An earlier attempt at the same write, refused under another nonce, is no part of it.
+                alive = [
+                    each
+                    for each in flight.transactions
+                    if each.fate < Fate.FINAL and each.nonce == flight.nonce
+                ]
                 if not alive:
                     continue
                 known = self._flights.get(alive[-1].nonce)
