@@ -104,7 +104,7 @@ class Watch:
         """Follow flights from now on; one for a nonce that is followed already joins it."""
         with self._ready:
             for flight in flights:
-                # An earlier attempt at the same write, refused under another nonce, is no part of it.
+                # An attempt before it, refused under another nonce, is no part of it.
                 alive = [
                     each
                     for each in flight.transactions
