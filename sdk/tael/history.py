@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["History"]
 
 DEFAULT_RANGE_BLOCKS = 2_000
-MAX_BLOCKS_PER_REQUEST = 500
 
 # For these the day counts, and a log alone does not always tell it.
 _DATED = (PaymentOpened, PaymentVoided, PaymentReclaimed)
@@ -130,16 +129,15 @@ class History:
                 if event.at.timestamp is None and isinstance(event, _DATED)
             }
         )
-        times: dict[int, int] = {}
-        for start in range(0, len(blocks), MAX_BLOCKS_PER_REQUEST):
-            numbers = blocks[start : start + MAX_BLOCKS_PER_REQUEST]
-            answers = request_many(
-                self._chain, [("eth_getBlockByNumber", [hex(number), False]) for number in numbers]
-            )
-            for number, answer in zip(numbers, answers, strict=True):
-                times[number] = int(answer["timestamp"], 16)
-        if not times:
+        if not blocks:
             return events
+        answers = request_many(
+            self._chain, [("eth_getBlockByNumber", [hex(number), False]) for number in blocks]
+        )
+        times = {
+            number: int(answer["timestamp"], 16)
+            for number, answer in zip(blocks, answers, strict=True)
+        }
         return [
             replace(event, at=replace(event.at, timestamp=times[event.at.block_number]))
             if event.at.block_number in times

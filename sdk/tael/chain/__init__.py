@@ -2,12 +2,15 @@
 
 from tael.chain.addresses import require_address
 from tael.chain.artifacts import Artifact, load
-from tael.chain.connection import Chain
+from tael.chain.connection import Chain, Head
+from tael.chain.endpoint import NodeState
 from tael.chain.reverts import decode_revert, revert_from
 from tael.chain.sender import PreparedTransaction, Receipt, Sender
 
 __all__ = [
     "Chain",
+    "Head",
+    "NodeState",
     "Sender",
     "Receipt",
     "PreparedTransaction",
