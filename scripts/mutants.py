@@ -139,6 +139,10 @@ class Run:
             self.order.learn(mutant.file, mutant.line, self.results[key]["by"])
         return verdict
 
+    def survived(self, mutant: Mutant) -> bool:
+        """Whether it survived these or other tests."""
+        return self.results.get(self._key(mutant), {}).get("verdict") == "survived"
+
     def _valid(self, key: str) -> str | None:
         entry = self.results.get(key)
         if entry is None or (entry["verdict"] == "survived" and entry["suite"] != self.suite):
@@ -219,6 +223,8 @@ def judge_all(
     """
     verdicts = {each.key: verdict for each in mutants if (verdict := run.known(each)) is not None}
     waiting = [each for each in mutants if each.key not in verdicts]
+    # What survived other tests first: these are what people wait for.
+    waiting.sort(key=lambda mutant: not run.survived(mutant))
     say(f"{len(mutants)} mutants, {len(waiting)} to test")
     began = time.monotonic()
     stopped = Event()

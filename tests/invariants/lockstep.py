@@ -83,7 +83,11 @@ class Lockstep:
         refused: How often each error was met, inside batches too.
     """
 
-    def __init__(self, code: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        code: Mapping[str, Mapping[str, Any]],
+        shares: tuple[int, int] = (SCHEME_BPS, INTERCHANGE_CAP_BPS),
+    ) -> None:
         self.chain = Chain(code)
         self.succeeded: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
@@ -104,12 +108,8 @@ class Lockstep:
         self.jpy = self._token("Tael Yen", "JPY", 392, 0)
         # Not in business: its scheme account is missing, and no invariant is asked of it.
         self.bhd = self._token("Tael Dinar", "BHD", 48, 3)
-        at = chain.deploy(
-            "PaymentEscrow", DEPLOYER, governance, SCHEME, SCHEME_BPS, INTERCHANGE_CAP_BPS
-        )
-        self.escrow = Escrow(
-            self.world, at, self.governance, SCHEME, SCHEME_BPS, INTERCHANGE_CAP_BPS
-        )
+        at = chain.deploy("PaymentEscrow", DEPLOYER, governance, SCHEME, *shares)
+        self.escrow = Escrow(self.world, at, self.governance, SCHEME, *shares)
         self.tokens = (self.cny, self.jpy)
         self.foreign: Counter[tuple[str, str]] = Counter()
         self.replay = Replay({token.address for token in self.tokens}, at)
@@ -342,9 +342,14 @@ class Lockstep:
                 assert book.held_of(name) + foreign == account.held
 
 
-def fresh(code: Mapping[str, Mapping[str, Any]]) -> Lockstep:
-    """A deployment in business, with both sides compared, to which `start_over` returns."""
-    lockstep = Lockstep(code)
+def fresh(code: Mapping[str, Mapping[str, Any]], *shares: int) -> Lockstep:
+    """A deployment in business, with both sides compared, to which `start_over` returns.
+
+    Args:
+        code: Of the contracts.
+        shares: The escrow's scheme share and interchange cap, if not those of the others.
+    """
+    lockstep = Lockstep(code, *([shares] if shares else []))
     assert lockstep.now == START
     lockstep.open_business()
     lockstep.compare()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from .actors import ACQUIRER, ATTESTOR, CARDS, DESK, GOVERNOR, GUARDIAN, HASH, ISSUER, REFERENCES
 from .chain import Done, Event, Refused
-from .lockstep import Lockstep
+from .lockstep import Lockstep, fresh
 from .model import DAY, MAX_SUPPLY, Entry, Status
 from .scenario import (
     DAY_LIMIT,
@@ -163,3 +167,36 @@ def test_largest_payment_fits_every_field(tael: Lockstep) -> None:
     whole = terms.but(uetr=bytes(16), card=CARDS[2].address)
     authorize(tael, whole)
     tael.ok(ACQUIRER, tael.escrow, "void", whole.parties, whole.packed, MOST)
+
+
+@pytest.mark.parametrize("captured", [1, 2**62, 2**63, 2**63 + 1, MOST - 2])
+def test_totals_keep_apart_when_any_of_them_is_large(tael: Lockstep, captured: int) -> None:
+    """The highest bit of a total is beside the lowest of the next."""
+    token, voided = tael.cny, MOST - captured
+    tael.ok(ATTESTOR, token, "attest", MAX_SUPPLY, HASH, tael.now + DAY)
+    for bank, reference in zip((ISSUER, ACQUIRER), REFERENCES, strict=False):
+        tael.ok(DESK, token, "issue", bank, 2**66, reference)
+    entries = [(CARDS[0].address, token.address, MOST, MOST, int(Entry.ACTIVE))]
+    tael.ok(ISSUER, tael.escrow, "setCards", ISSUER, entries)
+    tael.ok(ACQUIRER, tael.escrow, "setAcceptances", tael.merchants[0], [(token.address, MOST, 1)])
+    terms = make_terms(tael, amount=MOST)
+    authorize(tael, terms)
+    form = (terms.parties, terms.packed)
+    first, last = (captured + 1) // 2, captured
+    steps = [("capture", first), ("void", (voided + 1) // 2), ("void", voided)]
+    steps += [("refund", first), ("capture", last), ("refund", last)]
+    for verb, total in steps if first < last else steps[:4]:
+        tael.ok(ACQUIRER, tael.escrow, verb, *form, total)
+    state = tael.chain.read(tael.escrow.address, "paymentOf", identity(tael, terms))
+    assert state == (True, captured, voided, captured, tael.now // DAY)
+
+
+@pytest.mark.parametrize("shares", [(10_000, 0), (0, 10_000), (9_999, 1)])
+def test_fees_may_be_all_of_it(code: dict[str, dict[str, Any]], shares: tuple[int, int]) -> None:
+    tael = fresh(code, *shares)
+    for amount in (1, 7):
+        terms = make_terms(tael, amount=amount, interchange_bps=shares[1])
+        tael.ok(ISSUER, tael.escrow, "charge", *plain(tael, terms))
+        held = terms.but(uetr=bytes(16))
+        authorize(tael, held)
+        tael.ok(ACQUIRER, tael.escrow, "capture", held.parties, held.packed, amount)
