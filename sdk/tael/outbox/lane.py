@@ -19,6 +19,7 @@ from eth_utils.crypto import keccak
 from web3.exceptions import Web3RPCError
 
 from tael.chain.connection import is_node_failure, pauses
+from tael.chain.jsonrpc import split
 from tael.chain.reverts import revert_from
 from tael.errors import (
     ContractRevertedError,
@@ -36,6 +37,7 @@ from tael.outbox.watch import Flight, Watch
 from tael.rpc import exchange
 
 if TYPE_CHECKING:
+    from tael.chain.jsonrpc import Call
     from tael.journal import Decision, Record
     from tael.outbox.outbox import Outbox
     from tael.rpc import Answer
@@ -49,6 +51,9 @@ GAS_MARGIN_PERCENT = 15
 """Added to a gas estimate: state may change a little between estimate and inclusion."""
 GAS_MARGIN = 5_000
 IDLE_SECONDS = 10.0
+WINDOW_BLOCKS = 8
+"""Blocks' worth of gas that one key has in flight at most. On a development chain it is one: Anvil
+leaves behind what did not fit into a block until somebody sends again."""
 
 _KNOWN_WORDS = ("already known", "known transaction", "already imported", "alreadyknown")
 _NONCE_WORDS = ("nonce too low", "nonce is too low", "correct nonce", "nonce has already been used")
@@ -172,12 +177,12 @@ class Lane:
             return
         view = self._look_at([ticket.order for ticket in group])
         step("checked", len(group))
-        group = self._refuse(group, view)
+        group = self._within_window(self._refuse(group, view), view)
         if not group:
             return
         decisions = self._sign([ticket.order for ticket in group], view)
         step("journaled", len(group))
-        flights = self._decide(group, decisions)
+        flights = self._decide(group, decisions, view)
         for flight in flights:
             self.outbox.tell(Change(flight.newest.write or 0, "submitted", flight.newest.hash))
         if flights:
@@ -263,7 +268,9 @@ class Lane:
         """Ask until every answer is one; a node's momentary failures are no answers."""
         for pause in pauses(self.outbox.chain.retry_seconds):
             try:
-                answers: list[Answer] = exchange(self.outbox.chain, calls)
+                answers: list[Answer] = []
+                for run in split(calls):
+                    answers += exchange(self.outbox.chain, run)
                 stumbled = next((each for each in answers if _is_momentary(each)), None)
                 if stumbled is None:
                     return answers
@@ -304,20 +311,39 @@ class Lane:
         out = {id(ticket) for ticket, _ in refused}
         return [ticket for ticket in group if id(ticket) not in out]
 
+    def _gas(self, order: Order, view: View) -> int:
+        """The gas limit an order's transaction gets."""
+        estimate = view.estimates.get(order.name)
+        gas = estimate if isinstance(estimate, int) else order.gas
+        return view.gas_limit if gas is None or gas > view.gas_limit else gas
+
+    def _within_window(self, group: list[Ticket], view: View) -> list[Ticket]:
+        """Send no more at a time than blocks take; the rest waits for its turn."""
+        blocks = 1 if self.outbox.chain.is_local else WINDOW_BLOCKS
+        room = blocks * view.gas_limit - self.watch.gas_in_flight()
+        taken = 0
+        for ticket in group:
+            room -= self._gas(ticket.order, view)
+            if room < 0 and (taken or self.watch.is_busy()):
+                break
+            taken += 1
+        if taken < len(group):
+            with self._ready:
+                self._waiting = group[taken:] + self._waiting
+            if not taken:
+                self.watch.wait_for_room()
+        return group[:taken]
+
     # Signing
 
     def _sign(self, orders: Sequence[Order], view: View) -> list[Decision]:
         def sign(order: Order, nonce: int) -> tuple[str, bytes]:
-            estimate = view.estimates.get(order.name)
-            gas = estimate if isinstance(estimate, int) else order.gas
-            if gas is None or gas > view.gas_limit:
-                gas = view.gas_limit
             return self.sign_fields(
                 {
                     "to": order.to,
                     "data": "0x" + order.data.hex(),
                     "value": order.value,
-                    "gas": gas,
+                    "gas": self._gas(order, view),
                     **view.fees,
                 },
                 nonce,
@@ -350,7 +376,9 @@ class Lane:
         )
         return "0x" + keccak(raw).hex(), raw
 
-    def _decide(self, group: list[Ticket], decisions: Sequence[Decision]) -> list[Flight]:
+    def _decide(
+        self, group: list[Ticket], decisions: Sequence[Decision], view: View
+    ) -> list[Flight]:
         flights = []
         for ticket, decision in zip(group, decisions, strict=True):
             if decision.conflict is not None:
@@ -359,7 +387,12 @@ class Lane:
                 ticket.write = decision.signed.write
                 ticket.transaction_hash = decision.signed.hash
                 flights.append(
-                    Flight([decision.signed], [ticket], has_items=bool(ticket.order.items))
+                    Flight(
+                        [decision.signed],
+                        [ticket],
+                        has_items=bool(ticket.order.items),
+                        gas=self._gas(ticket.order, view),
+                    )
                 )
             elif decision.record is not None:
                 self._attach(ticket, self._journal.record(decision.record.id))
@@ -377,18 +410,26 @@ class Lane:
         self, transactions: Sequence[SignedTransaction], flights: Sequence[Flight]
     ) -> None:
         """Hand signed bytes to the node, once. What is not answered, the watch sends again."""
-        calls = [("eth_sendRawTransaction", ["0x" + each.raw.hex()]) for each in transactions]
-        try:
-            answers = exchange(self.outbox.chain, calls)
-        except NodeUnavailableError:
-            return
+        calls: list[Call] = [
+            ("eth_sendRawTransaction", ["0x" + each.raw.hex()]) for each in transactions
+        ]
+        begun = 0
+        for run in split(calls):
+            try:
+                answers = exchange(self.outbox.chain, run)
+            except NodeUnavailableError:
+                return
+            self._take_answers(flights[begun : begun + len(run)], answers)
+            begun += len(run)
+        self.watch.tell_refused(flights)
+
+    def _take_answers(self, flights: Sequence[Flight], answers: Sequence[Answer]) -> None:
         for flight, answer in zip(flights, answers, strict=True):
             problem = None if answer.error is None else _words(answer)
             if problem is None or is_taken(problem) or _is_momentary(answer) or _is_revert(answer):
                 flight.sent = problem is None or flight.sent
             else:
                 flight.refused = problem
-        self.watch.tell_refused(flights)
 
 
 def is_taken(words: str) -> bool:

@@ -54,12 +54,14 @@ class Flight:
         tickets: Who is told.
         sent: Whether the node said that it has it.
         has_items: Whether it is a batch; None if that is not known.
+        gas: Its gas limit; 0 if that is not known.
     """
 
     transactions: list[SignedTransaction]
     tickets: list[Ticket] = field(default_factory=list)
     sent: bool = True
     has_items: bool | None = None
+    gas: int = 0
     sending: bool = False
     refused: str = ""
     sent_at: float = 0.0
@@ -89,6 +91,7 @@ class Watch:
         self._lane = lane
         self._outbox = lane.outbox
         self._ready = threading.Condition()
+        self._landed = threading.Condition()
         self._looking = threading.Lock()
         self._flights: dict[int, Flight] = {}
         self._thread: threading.Thread | None = None
@@ -145,6 +148,16 @@ class Watch:
         """Whether anything is in flight."""
         with self._ready:
             return bool(self._flights)
+
+    def gas_in_flight(self) -> int:
+        """The gas limits of all that is in flight."""
+        with self._ready:
+            return sum(flight.gas for flight in self._flights.values())
+
+    def wait_for_room(self) -> None:
+        """Wait until something is included, or a moment."""
+        with self._landed:
+            self._landed.wait(_LONGEST_POLL_SECONDS)
 
     def close(self, wait_seconds: float) -> None:
         """End the thread."""
@@ -306,6 +319,8 @@ class Watch:
         with self._ready:
             for flight, _ in found:
                 self._flights.pop(flight.nonce, None)
+        with self._landed:
+            self._landed.notify_all()
         outbox.on_step("recorded", len(found))
         by_write = {each.write: each for each in outcomes}
         for flight, receipt in found:

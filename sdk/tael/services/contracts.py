@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from eth_abi import decode, encode
 from eth_abi.exceptions import EncodingError
 from eth_utils.crypto import keccak
 
+from tael.abi import decode, encode
 from tael.chain.artifacts import load
 from tael.errors import InvalidInputError
 

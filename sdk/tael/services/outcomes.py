@@ -176,7 +176,7 @@ class Outcomes:
         )
 
     def _cancelled_in(self, record: Record) -> int | None:
-        """The final block in which a transfer's messages were cancelled; None if they still count."""
+        """The final block that cancelled a transfer's messages; None if they still count."""
         gateway = self._gateway
         contract = gateway.contract_at(record.contract)
         if record.verb != "transferWithAuthorization" or contract is None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from eth_keys.datatypes import Signature
 from eth_keys.exceptions import BadSignature
+from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
+
+from tael.signers import coincurve
 
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
@@ -37,9 +40,21 @@ def is_signed_by(address: str, digest: bytes, signature: tuple[bytes, bytes]) ->
     """Whether an ordinary key made a compact signature over 32 bytes."""
     r, vs = signature
     word = int.from_bytes(vs, "big")
-    values = (word >> 255, int.from_bytes(r, "big"), word & (2**255 - 1))
+    s, parity = word & (2**255 - 1), word >> 255
+    key = _recover(digest, r + s.to_bytes(32, "big") + bytes([parity]))
+    return key is not None and keccak(key)[12:].hex() == address[2:].lower()
+
+
+def _recover(digest: bytes, signature: bytes) -> bytes | None:
+    """The 64 bytes of the public key that made a signature (r, s, parity); None if none did."""
+    if coincurve is not None:
+        try:
+            found = coincurve.PublicKey.from_signature_and_message(signature, digest, hasher=None)
+        except Exception:  # noqa: BLE001 - the library says no more than that it is no signature
+            return None
+        public: bytes = found.format(compressed=False)[1:]
+        return public
     try:
-        key = Signature(vrs=values).recover_public_key_from_msg_hash(digest)
+        return bytes(Signature(signature).recover_public_key_from_msg_hash(digest).to_bytes())
     except (BadSignature, ValidationError):
-        return False
-    return bool(key.to_checksum_address() == address)
+        return None
