@@ -61,12 +61,16 @@ class NodeState:
             the others; `other_chain` if it does not serve the chain that is meant.
         head: The latest block it named; None if it was never asked.
         why: What it did when it is not ready.
+        requests: How many it was sent.
+        errors: How many of them it did not answer properly.
     """
 
     url: str
     standing: Standing
     head: int | None
     why: str
+    requests: int = 0
+    errors: int = 0
 
 
 class Endpoint:
@@ -86,6 +90,8 @@ class Endpoint:
         self.checked_at = float("-inf")
         self.rests_until = float("-inf")
         self.checking = threading.Lock()
+        self.requests = 0
+        self.errors = 0
         self._failures = 0
         self._behind_since: float | None = None
 
@@ -96,7 +102,9 @@ class Endpoint:
 
     def state(self) -> NodeState:
         """How it stands now."""
-        return NodeState(self.transport.shown, self.standing, self.head, self.why)
+        return NodeState(
+            self.transport.shown, self.standing, self.head, self.why, self.requests, self.errors
+        )
 
     def refusal(self) -> NodeFailure | NetworkMismatchError:
         """The error to raise because it is not ready."""
@@ -114,7 +122,12 @@ class Endpoint:
             NodeFailure: There is no proper answer to all of them.
             NetworkMismatchError: It serves another chain by now; the calls were not sent.
         """
-        return self._ask(self.transport.post, calls, as_batch=as_batch)
+        self.requests += 1
+        try:
+            return self._ask(self.transport.post, calls, as_batch=as_batch)
+        except (NodeFailure, NetworkMismatchError):
+            self.errors += 1
+            raise
 
     def read_identity(self, post: Post | None = None) -> Identity:
         """Which chain answers.

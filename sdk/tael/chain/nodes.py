@@ -21,6 +21,7 @@ from tael.chain.jsonrpc import MAX_BATCH_CALLS, MAX_BODY_BYTES, Call, is_busy, s
 from tael.chain.roster import Roster, together
 from tael.chain.transport import NodeFailure
 from tael.errors import ConfigurationError, NetworkMismatchError, TooMuchError
+from tael.telemetry.counts import COUNTS
 
 STALE_BLOCKS = 3
 """A node further behind the highest block seen is passed over."""
@@ -56,6 +57,7 @@ class Nodes:
         endpoints = [Endpoint(url, timeout_seconds=timeout_seconds) for url in urls]
         self._roster = Roster(endpoints, meant, stale_blocks)
         self._gathering = Gathering(self._send)
+        COUNTS.note_nodes(self)
 
     def __len__(self) -> int:
         return len(self._roster.endpoints)

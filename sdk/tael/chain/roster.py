@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -10,11 +9,10 @@ from collections.abc import Iterator, Sequence
 from tael.chain.endpoint import Endpoint, Identity, NodeState
 from tael.chain.transport import NodeFailure
 from tael.errors import NetworkMismatchError
+from tael.telemetry import steps
 
 SURVEY_SECONDS = 2.0
 """How often all nodes are looked at, while any of them is asked at all."""
-
-_log = logging.getLogger(__name__)
 
 
 class Roster:
@@ -237,9 +235,9 @@ class _Reported:
         if after == self._before:
             return
         if after == "ready":
-            _log.info("node %s is in use", self._endpoint.transport.shown)
+            steps.node_in_use(self._endpoint.transport.shown)
         else:
-            _log.warning("node left out: %s", self._endpoint.why)
+            steps.node_left_out(self._endpoint.transport.shown, self._endpoint.why)
 
 
 def together(

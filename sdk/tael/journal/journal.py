@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from tael.errors import IdempotencyConflictError
 from tael.journal.records import Fate, Order, Outcome, Record, SignedTransaction, State
 from tael.store.tables import chains, keys, transactions, writes
+from tael.telemetry import steps
 
 if TYPE_CHECKING:
     from tael.store import Store
@@ -110,6 +111,17 @@ class Journal:
             return _record(
                 connection.execute(sa.select(*_RECORD).where(writes.c.id == write)).one()
             )
+
+    def records(self, rows: Sequence[int]) -> dict[int, Record]:
+        """Writes by their rows."""
+        found = {}
+        with self.store.read() as connection:
+            for start in range(0, len(rows), _CHUNK):
+                query = sa.select(*_RECORD).where(writes.c.id.in_(rows[start : start + _CHUNK]))
+                for row in connection.execute(query):
+                    record = _record(row)
+                    found[record.id] = record
+        return found
 
     def transactions_of(self, write: int) -> list[SignedTransaction]:
         """Everything that was ever signed for a write, oldest first."""
@@ -670,6 +682,7 @@ def record_name(record: Record) -> tuple[str, str, int]:
 
 def conflict(reference: str, record: Record) -> IdempotencyConflictError:
     """The refusal of a reference that stands for something else."""
+    steps.conflict(reference, record)
     return IdempotencyConflictError(
         f"The reference {reference!r} stands for another order, {record.verb}, already; nothing "
         f"was sent for this one. `resolve({reference!r})` says what became of the first; use a "

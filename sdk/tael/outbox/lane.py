@@ -35,6 +35,7 @@ from tael.outbox.receipts import as_exception
 from tael.outbox.tickets import Ticket, unknown
 from tael.outbox.watch import Flight, Watch
 from tael.rpc import exchange
+from tael.telemetry import steps
 
 if TYPE_CHECKING:
     from tael.chain.jsonrpc import Call
@@ -133,6 +134,10 @@ class Lane:
                 return True
         return self.watch.is_busy()
 
+    def in_flight(self) -> int:
+        """How many orders wait or are in flight."""
+        return len(self._waiting) + self.watch.in_flight()
+
     def close(self, wait_seconds: float) -> None:
         """End both threads after the group under way."""
         with self._ready:
@@ -142,6 +147,9 @@ class Lane:
         if thread is not None and thread is not threading.current_thread():
             thread.join(wait_seconds)
         self.watch.close(wait_seconds)
+        for ticket in [*self._waiting, *self.watch.leave()]:
+            if not ticket.future.done():
+                ticket.future.set_exception(unknown(ticket, "the client was closed meanwhile"))
 
     @property
     def _journal(self) -> Any:
@@ -183,12 +191,14 @@ class Lane:
         decisions = self._sign([ticket.order for ticket in group], view)
         step("journaled", len(group))
         flights = self._decide(group, decisions, view)
+        steps.signed(flights)
         for flight in flights:
             self.outbox.tell(Change(flight.newest.write or 0, "submitted", flight.newest.hash))
         if flights:
             # Followed before they are sent: whatever happens now, the watch looks after them.
             self.watch.follow(flights, wake=False)
             self._broadcast(flights)
+            steps.sent(flights)
             step("sent", len(flights))
         self.watch.wake()
 

@@ -21,6 +21,8 @@ from tael.outbox.finality import Finality
 from tael.outbox.lane import Lane
 from tael.outbox.tickets import Ticket
 from tael.signers import require_usable
+from tael.telemetry import steps
+from tael.telemetry.counts import COUNTS
 
 if TYPE_CHECKING:
     from tael.chain import Chain, Receipt
@@ -68,6 +70,7 @@ class Outbox:
         self._guard = threading.Lock()
         self._lanes: dict[str, Lane] = {}
         self._listeners: list[Callable[[Change], None]] = []
+        COUNTS.note_outbox(self, is_open=True)
 
     @property
     def finality(self) -> Finality:
@@ -84,6 +87,7 @@ class Outbox:
         """
         require_usable(signer, self.chain)
         tickets = [Ticket(order) for order in orders]
+        steps.accepted(tickets)
         self._lane(signer).put(tickets)
         return tickets
 
@@ -156,8 +160,17 @@ class Outbox:
             except Exception:  # noqa: BLE001 - whatever a listener does, payments go on
                 _log.exception("a listener failed at %s", change)
 
+    def in_flight(self) -> int:
+        """How many orders of this process are in no block yet."""
+        with self._guard:
+            return sum(lane.in_flight() for lane in self._lanes.values())
+
     def close(self, wait_seconds: float = 10.0) -> None:
-        """End the threads. What is in flight stays in the journal for `resume`."""
+        """End the threads. What is in flight stays in the journal for `resume`.
+
+        Whoever still waits for it is told that its outcome is unknown.
+        """
+        COUNTS.note_outbox(self, is_open=False)
         with self._guard:
             lanes, self._lanes = list(self._lanes.values()), {}
         for lane in lanes:

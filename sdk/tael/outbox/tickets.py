@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import concurrent.futures
+import time
 from typing import TYPE_CHECKING
 
 from tael.errors import OutcomeUnknownError
+from tael.telemetry import steps
 
 if TYPE_CHECKING:
     from tael.chain import Receipt
@@ -21,9 +23,10 @@ class Ticket:
         transaction_hash: Of the newest transaction signed for it; empty before.
         write: The journal's row; None before.
         is_repeat: Whether it was signed before it was submitted.
+        submitted_at: When, by the monotonic clock.
     """
 
-    __slots__ = ("future", "is_repeat", "order", "transaction_hash", "write")
+    __slots__ = ("future", "is_repeat", "order", "submitted_at", "transaction_hash", "write")
 
     def __init__(self, order: Order) -> None:
         self.order = order
@@ -31,6 +34,7 @@ class Ticket:
         self.transaction_hash = ""
         self.write: int | None = None
         self.is_repeat = False
+        self.submitted_at = time.monotonic()
 
     def result(self, wait_seconds: float) -> Receipt:
         """The receipt, or what went wrong.
@@ -49,6 +53,7 @@ class Ticket:
 
 def unknown(ticket: Ticket, why: str) -> OutcomeUnknownError:
     """The error of an order whose fate is open."""
+    steps.unknown(ticket, why)
     what = ticket.transaction_hash or "what was ordered"
     return OutcomeUnknownError(
         f"the outcome of {what} is unknown: {why}. Repeat the call with the same reference, or "

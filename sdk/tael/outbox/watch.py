@@ -22,6 +22,7 @@ from tael.journal import Fate, Outcome, SignedTransaction, State
 from tael.outbox.changes import Change, Status
 from tael.outbox.receipts import item_outcomes, receipt_of, refusal_data, refusal_of
 from tael.rpc import exchange, request
+from tael.telemetry import steps
 
 if TYPE_CHECKING:
     from tael.journal import Record
@@ -158,6 +159,18 @@ class Watch:
         """Wait until something is included, or a moment."""
         with self._landed:
             self._landed.wait(_LONGEST_POLL_SECONDS)
+
+    def in_flight(self) -> int:
+        """How many transactions are in flight."""
+        return len(self._flights)
+
+    def leave(self) -> list[Ticket]:
+        """Those who still wait; they are told nothing from here any more."""
+        with self._ready:
+            tickets = [ticket for flight in self._flights.values() for ticket in flight.tickets]
+            for flight in self._flights.values():
+                flight.tickets = []
+        return tickets
 
     def close(self, wait_seconds: float) -> None:
         """End the thread."""
@@ -322,6 +335,7 @@ class Watch:
         with self._landed:
             self._landed.notify_all()
         outbox.on_step("recorded", len(found))
+        steps.settled(outbox, found, refusals)
         by_write = {each.write: each for each in outcomes}
         for flight, receipt in found:
             self._tell(flight, receipt, by_write, refusals)
@@ -452,6 +466,7 @@ class Watch:
         )
         if new is None:
             return
+        steps.replaced(self._outbox, flight.newest, new)
         flight.transactions.append(new)
         flight.known_since = None
         for ticket in flight.tickets:
@@ -482,6 +497,7 @@ class Watch:
             filled = journal.fill(
                 address, missing, lambda nonce: self._lane.sign_fields(fields, nonce)
             )
+            steps.gap_filled(self._outbox, filled)
             self.follow([Flight([each], sent=False) for each in filled])
 
     # Until it is final
@@ -522,6 +538,7 @@ class Watch:
 
     def _finalize(self, settled: Sequence[SignedTransaction]) -> None:
         done = self._outbox.journal.finalize([each.id for each in settled])
+        steps.final(self._outbox, settled, done)
         for each in settled:
             # That a refusal is final is no news to those who heard of it.
             if each.write in done:
@@ -530,6 +547,7 @@ class Watch:
     def _reopen(self, undone: Sequence[SignedTransaction]) -> None:
         """A reorganisation undid these: pending again, and the same bytes are sent again."""
         self._outbox.journal.reopen([each.id for each in undone])
+        steps.reorganised(self._outbox, undone)
         for each in undone:
             if each.write is not None:
                 self._outbox.tell(Change(each.write, "pending", each.hash))
@@ -542,11 +560,7 @@ class Watch:
         self.follow([Flight([each], sent=False) for each in reopened])
 
     def _fail_all(self, error: TaelError) -> None:
-        with self._ready:
-            tickets = [ticket for flight in self._flights.values() for ticket in flight.tickets]
-            for flight in self._flights.values():
-                flight.tickets = []
-        for ticket in tickets:
+        for ticket in self.leave():
             ticket.future.set_exception(error)
 
 
