@@ -30,7 +30,6 @@ from tael.testing.nodes import NodeKind
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OUTPUT = ROOT / "build" / "demo"
-INTERRUPTED = 130
 # What a run writes and the next one replaces; whatever else is in the folder stays.
 _WRITTEN = ("journals", "qr", "statements", "report.html", "manifest.json")
 
@@ -99,7 +98,11 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; zero only if every book balances."""
+    """Run the command line; zero only if every book balances.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, or SIGTERM; what was started has ended.
+    """
     parser = argparse.ArgumentParser(
         description="From a QR code to settled interbank money: the main job on a local chain."
     )
@@ -112,9 +115,6 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         verdict = run(options.node, options.output.resolve(), show)
         line = verdict.closing_line()
-    except KeyboardInterrupt:
-        print("\ndemo: interrupted", file=sys.stderr)
-        return INTERRUPTED
     except TaelError as error:
         print(f"\ndemo: {type(error).__name__}: {error}", file=sys.stderr)
         return 1

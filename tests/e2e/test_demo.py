@@ -71,10 +71,20 @@ def test_demo_is_refused_when_another_run_writes_to_the_same_folder(tmp_path: Pa
     assert list(output.rglob("*")) == [output / "qr", output / "qr" / "till.png"]
 
 
-def test_demo_ends_its_node_when_interrupted(tmp_path: Path) -> None:
+def test_demo_ends_quietly_when_interrupted_while_it_starts(tmp_path: Path) -> None:
     process = start(tmp_path / "demo", "anvil")
-    time.sleep(6)
+    time.sleep(0.5)
     os.kill(process.pid, signal.SIGINT)
+    printed = process.communicate(timeout=60)[0]
+    assert (process.returncode, printed.strip()) == (130, "demo: interrupted")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_demo_ends_its_node_when_interrupted(tmp_path: Path, ending: signal.Signals) -> None:
+    process = start(tmp_path / "demo", "anvil")
+    assert process.stdout is not None
+    assert any("banks admitted" in line for line in process.stdout)
+    os.kill(process.pid, ending)
     printed = process.communicate(timeout=60)[0]
     assert process.returncode == 130, printed[-2_000:]
     assert "Traceback" not in printed
