@@ -95,7 +95,13 @@ class SigningKeyError(ConfigurationError):
     code = "signing_key"
 
 
-class NodeUnavailableError(TaelError):
+class TryAgainError(TaelError):
+    """Make the same call with the same reference again, a little later: it acts once, not twice."""
+
+    code = "try_again"
+
+
+class NodeUnavailableError(TryAgainError):
     """The node did not answer, or not properly; nothing was changed: call again later."""
 
     code = "node_unavailable"
@@ -113,7 +119,7 @@ class DisagreementError(NodeUnavailableError):
     code = "nodes_disagree"
 
 
-class StoreError(TaelError):
+class StoreError(TryAgainError):
     """The database took nothing, so nothing was sent: free space, a lock or the way, and repeat."""
 
     code = "store_unavailable"
@@ -176,7 +182,7 @@ class TransactionRefusedError(TaelError):
         self.transaction_hash = transaction_hash
 
 
-class OutcomeUnknownError(TaelError):
+class OutcomeUnknownError(TryAgainError):
     """A transaction was handed to the network and its fate is open: resolve it, never send anew.
 
     Args:
