@@ -63,7 +63,7 @@ code {{ font: 11px/1.4 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wra
 _TABLE = """<table>
 <thead><tr><th class="n">No.</th><th>Time, UTC</th><th>Kind</th><th>Reference, counterparty</th>\
 <th class="n">Gross</th><th class="n">Interchange</th><th class="n">Amount</th>\
-<th class="n">Held</th><th class="n">Balance</th></tr></thead>
+<th class="n">Held change</th><th class="n">Balance</th></tr></thead>
 """
 
 
@@ -77,8 +77,9 @@ def as_html(statement: Statement) -> Iterator[str]:
     yield '</dl>\n<div class="totals">\n'
     for name, holding in (("Opening", statement.opening), ("Closing", statement.closing)):
         yield (
-            f"<div>{name} balance<b>{statement.amount(holding.balance_minor)} {escape(alpha)}</b>"
-            f'<span class="soft">of it held {statement.amount(holding.held_minor)}</span></div>\n'
+            f"<div>{name} balance<b>{_grouped(statement.amount(holding.balance_minor))} "
+            f"{escape(alpha)}</b><span class='soft'>of it held "
+            f"{_grouped(statement.amount(holding.held_minor))}</span></div>\n"
         )
     yield "</div>\n"
     yield from _warnings(statement)
@@ -110,7 +111,11 @@ def _warnings(statement: Statement) -> Iterator[str]:
 
 
 def _row(statement: Statement, line: StatementLine) -> str:
-    moved, amount = line.movement, statement.amount
+    moved = line.movement
+
+    def amount(amount_minor: int) -> str:
+        return _grouped(statement.amount(amount_minor))
+
     names = "<br>".join(
         escape(each) for each in (line.reference, _short(moved.counterparty)) if each
     )
@@ -121,7 +126,11 @@ def _row(statement: Statement, line: StatementLine) -> str:
         f"block {moved.block_number} {moved.block_hash}",
     ]
     if moved.payment_id is not None and moved.uetr is not None:
-        proof.insert(0, f"UETR {uetr_text(moved.uetr)} payment 0x{moved.payment_id.hex()}")
+        proof = [
+            f"UETR {uetr_text(moved.uetr)}",
+            f"payment 0x{moved.payment_id.hex()}",
+            *proof,
+        ]
     elif moved.subject is not None:
         proof.insert(0, f"key 0x{moved.subject.hex()}")
     when = utc(moved.at).rstrip("Z").replace("T", " ")
@@ -138,3 +147,10 @@ def _row(statement: Statement, line: StatementLine) -> str:
 
 def _short(address: str | None) -> str:
     return "" if address is None else f"{address[:8]}…{address[-6:]}"
+
+
+def _grouped(amount: str) -> str:
+    """An amount with commas between thousands; only for people."""
+    whole, point, places = amount.partition(".")
+    sign = "-" if whole.startswith("-") else ""
+    return f"{sign}{int(whole.lstrip('-')):,}{point}{places}"
