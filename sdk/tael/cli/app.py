@@ -65,7 +65,7 @@ COMMANDS: tuple[Entry, ...] = (
         "index",
         "index",
         _SET_UP,
-        "Index the deployment's events into a database, and prove it.",
+        "Index the events into a database, and prove it.",
         is_group=True,
     ),
     Entry("doctor", "doctor", _SET_UP, "Say what is wrong with the environment."),
@@ -99,18 +99,8 @@ COMMANDS: tuple[Entry, ...] = (
     ),
     Entry("refund", "payments", _PAYMENTS, "Pay back what was captured."),
     Entry("status", "payments", _PAYMENTS, "Show a payment: totals, deadlines, what may be done."),
-    Entry(
-        "statement",
-        "books",
-        _BOOKS,
-        "Write a participant's statement: balances, every movement, and where it is on the chain.",
-    ),
-    Entry(
-        "reconcile",
-        "books",
-        _BOOKS,
-        "Compare your own list of payments with the chain; exit with 1 if anything differs.",
-    ),
+    Entry("statement", "books", _BOOKS, "Write a statement whose every line proves itself."),
+    Entry("reconcile", "books", _BOOKS, "Compare your own list of payments with the chain."),
 )
 
 

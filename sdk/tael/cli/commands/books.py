@@ -73,7 +73,11 @@ def statement(
     ] = None,
     store: StoreOption = None,
 ) -> None:
-    """Write a participant's statement: balances, every movement, and where it is on the chain."""
+    """Write a statement whose every line proves itself.
+
+    Opening and closing balance, and every movement with reference, UETR, counterparty, transaction,
+    log and block.
+    """
     from tael.reporting import as_csv, as_html, as_json, statement
 
     who = participant or session.own_address()
@@ -111,7 +115,10 @@ def reconcile(
     before: BeforeOption = None,
     store: StoreOption = None,
 ) -> int:
-    """Compare your own list of payments with the chain; exit with 1 if anything differs."""
+    """Compare your own list of payments with the chain.
+
+    Exits with 1 if anything is missing on either side, differs, or cannot be read.
+    """
     from tael.reporting import read_bank_file, reconcile
 
     period = (_time(since, name="--from"), _time(before, name="--to"))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tael.index import Indexer, Progress
     from tael.store import Store
 
-app = group("Index the deployment's events into a database, and prove it.")
+app = group("Index the events into a database, and prove it.")
 
 SHOWN_DIFFERENCES = 20
 
