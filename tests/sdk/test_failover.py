@@ -5,6 +5,9 @@ Every node here is a real Anvil; what fails stands before it (`FaultyProxy`). S1
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -575,3 +578,28 @@ def test_every_thread_gets_its_answer_when_nodes_come_and_go(
             proxies[(turn + 1) % 3].arm("web3_sha3", "alien")
             proxies[(turn + 2) % 3].arm("web3_sha3", "drop_after")
         assert sorted(each.result() for each in asked) == list(range(8))
+
+
+def test_a_forked_process_is_answered_when_its_parent_was_just_asking(
+    proxies: list[FaultyProxy],
+) -> None:
+    chain = connect(proxies)
+    stopped = threading.Event()
+
+    def keep_asking() -> None:
+        while not stopped.is_set():
+            request(chain, "eth_blockNumber")
+
+    with ThreadPoolExecutor(4) as pool:
+        asking = [pool.submit(keep_asking) for _ in range(4)]
+        for _ in range(5):
+            time.sleep(0.05)
+            child = os.fork()
+            if child == 0:
+                signal.alarm(10)  # it hangs rather than fails
+                answered = request(chain, "eth_chainId") == hex(CHAIN_ID)
+                os._exit(0 if answered else 1)
+            assert os.waitpid(child, 0)[1] == 0
+        stopped.set()
+        for each in asking:
+            each.result()

@@ -7,7 +7,9 @@ handed to a second node in here: that is for whoever wrote it down.
 
 from __future__ import annotations
 
+import os
 import time
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,9 +56,11 @@ class Nodes:
     ) -> None:
         if not urls or len(set(urls)) != len(urls):
             raise ConfigurationError("name each of the chain's nodes once, and at least one")
-        endpoints = [Endpoint(url, timeout_seconds=timeout_seconds) for url in urls]
-        self._roster = Roster(endpoints, meant, stale_blocks)
-        self._gathering = Gathering(self._send)
+        self._urls = tuple(urls)
+        self._timeout_seconds = timeout_seconds
+        self._stale_blocks = stale_blocks
+        self._begin(meant)
+        _EVERY.add(self)
         COUNTS.note_nodes(self)
 
     def __len__(self) -> int:
@@ -180,7 +184,16 @@ class Nodes:
         for endpoint in self._roster.endpoints:
             endpoint.transport.close()
 
+    def begin_anew(self) -> None:
+        """Forget every connection and how the nodes stand, but not which chain is meant."""
+        self._begin(self._roster.meant)
+
     # Inside
+
+    def _begin(self, meant: Identity) -> None:
+        endpoints = [Endpoint(url, timeout_seconds=self._timeout_seconds) for url in self._urls]
+        self._roster = Roster(endpoints, meant, self._stale_blocks)
+        self._gathering = Gathering(self._send)
 
     def _send(self, calls: Sequence[Call]) -> Answers:
         return self._ask(calls, as_batch=len(calls) > 1)
@@ -238,6 +251,19 @@ class Nodes:
             failure = endpoint.transport.failure(f"answered: {words_of(answer)}", is_busy=True)
             self._roster.note_failure(endpoint, failure)
             raise failure
+
+
+_EVERY: weakref.WeakSet[Nodes] = weakref.WeakSet()
+
+
+def _begin_all_anew() -> None:
+    for nodes in list(_EVERY):
+        nodes.begin_anew()
+
+
+# A forked process has its parent's locks as they were, held by threads that it has not, and would
+# read its parent's answers.
+os.register_at_fork(after_in_child=_begin_all_anew)
 
 
 class NodesProvider(JSONBaseProvider):
