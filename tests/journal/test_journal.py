@@ -241,7 +241,7 @@ def test_kill_frees_the_write_of_an_overtaken_nonce(journal: Journal) -> None:
 def test_open_writes_come_in_order_and_in_pages(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tael.journal.journal._CHUNK", 4)
+    monkeypatch.setattr("tael.journal.reading.CHUNK", 4)
     sign(journal, *(order(f"R{number}") for number in range(11)))
     assert [each.reference for each in journal.open_writes(BANK)] == [
         f"R{number}" for number in range(11)

@@ -239,6 +239,7 @@ def test_a_stuck_transaction_is_replaced_by_itself_for_more(
         transfer(bank, world, "T-1")
     first = world.node.rpc("eth_getTransactionByHash", unknown.value.transaction_hash)
     wait_until(lambda: record_hash(bank, "T-1") != unknown.value.transaction_hash)
+    wait_until(lambda: world.node.rpc("eth_getTransactionByHash", record_hash(bank, "T-1")))
     second = world.node.rpc("eth_getTransactionByHash", record_hash(bank, "T-1"))
     assert (second["nonce"], second["input"]) == (first["nonce"], first["input"])
     for fee in ("maxFeePerGas", "maxPriorityFeePerGas"):

@@ -7,39 +7,21 @@ and none is used for two things.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
 from tael.errors import IdempotencyConflictError
 from tael.journal.records import Fate, Order, Outcome, Record, SignedTransaction, State
-from tael.store.tables import chains, keys, transactions, writes
+from tael.journal.rows import now_ms, record_name
+from tael.journal.statements import Statements, move, put_outcomes
+from tael.store.tables import keys, transactions, writes
 from tael.telemetry import steps
-
-if TYPE_CHECKING:
-    from tael.store import Store
 
 Sign = Callable[[Order, int], tuple[str, bytes]]
 """Signs an order with a nonce; returns hash and bytes."""
-
-_RECORD = [writes.c[name] for name in Record.__dataclass_fields__]
-_SIGNED = [
-    transactions.c.id,
-    transactions.c.write,
-    keys.c.address,
-    transactions.c.nonce,
-    transactions.c.hash,
-    transactions.c.raw,
-    transactions.c.state,
-    transactions.c.block_number,
-    transactions.c.block_hash,
-    transactions.c.created_ms,
-]
-_CHUNK = 500
-"""Names in one question: SQLite takes about 32,000 values, PostgreSQL twice as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +39,7 @@ class Decision:
     conflict: IdempotencyConflictError | None = None
 
 
-class Journal:
+class Journal(Statements):
     """One chain's part of a store's journal. Safe to use from many threads.
 
     Args:
@@ -65,144 +47,6 @@ class Journal:
         chain_id: EIP-155 chain id.
         genesis_hash: Of block 0: a chain that began anew is another chain.
     """
-
-    def __init__(self, store: Store, chain_id: int, genesis_hash: str) -> None:
-        self.store = store
-        self.chain_id = chain_id
-        self._chain = _chain_row(store, chain_id, genesis_hash)
-        self._keys: dict[str, int] = {}
-
-    @property
-    def chain_row(self) -> int:
-        """The chain's row in the store."""
-        return self._chain
-
-    # Finding
-
-    def find(self, participant: str, reference: str, part: int = 0) -> Record | None:
-        """The write that a reference stands for."""
-        return self.find_many([(participant, reference, part)]).get((participant, reference, part))
-
-    def find_many(
-        self, names: Sequence[tuple[str, str, int]]
-    ) -> dict[tuple[str, str, int], Record]:
-        """The writes that references stand for, by participant, reference and part."""
-        with self.store.read() as connection:
-            return self._find(connection, names)
-
-    def parts(self, participant: str, reference: str) -> list[Record]:
-        """A batch's transactions, in order."""
-        query = (
-            sa.select(*_RECORD)
-            .where(
-                writes.c.chain == self._chain,
-                writes.c.participant == participant,
-                writes.c.reference == reference,
-                writes.c.part > 0,
-            )
-            .order_by(writes.c.part)
-        )
-        with self.store.read() as connection:
-            return [_record(row) for row in connection.execute(query)]
-
-    def record(self, write: int) -> Record:
-        """A write by its row."""
-        with self.store.read() as connection:
-            return _record(
-                connection.execute(sa.select(*_RECORD).where(writes.c.id == write)).one()
-            )
-
-    def records(self, rows: Sequence[int]) -> dict[int, Record]:
-        """Writes by their rows."""
-        found = {}
-        with self.store.read() as connection:
-            for start in range(0, len(rows), _CHUNK):
-                query = sa.select(*_RECORD).where(writes.c.id.in_(rows[start : start + _CHUNK]))
-                for row in connection.execute(query):
-                    record = _record(row)
-                    found[record.id] = record
-        return found
-
-    def transactions_of(self, write: int) -> list[SignedTransaction]:
-        """Everything that was ever signed for a write, oldest first."""
-        query = _signed_query().where(transactions.c.write == write).order_by(transactions.c.id)
-        with self.store.read() as connection:
-            return [_signed(row) for row in connection.execute(query)]
-
-    def items_of(self, write: int) -> list[Record]:
-        """The payments that travel in a batch's transaction."""
-        query = sa.select(*_RECORD).where(writes.c.carrier == write).order_by(writes.c.id)
-        with self.store.read() as connection:
-            return [_record(row) for row in connection.execute(query)]
-
-    def open_writes(self, participant: str) -> Iterator[Record]:
-        """The writes of a participant that are not final and have something signed, in order."""
-        last = 0
-        while True:
-            query = (
-                sa.select(*_RECORD)
-                .where(
-                    writes.c.chain == self._chain,
-                    writes.c.state < State.FINAL,
-                    writes.c.id > last,
-                    writes.c.participant == participant,
-                    writes.c.state.in_((State.SIGNED, State.INCLUDED)),
-                )
-                .order_by(writes.c.id)
-                .limit(_CHUNK)
-            )
-            with self.store.read() as connection:
-                rows = [_record(row) for row in connection.execute(query)]
-            yield from rows
-            if len(rows) < _CHUNK:
-                return
-            last = rows[-1].id
-
-    def open_transactions(
-        self, address: str, *, first_nonce: int = 0, fate: Fate = Fate.OPEN, limit: int = 10_000
-    ) -> list[SignedTransaction]:
-        """A key's transactions whose fate is as given, by nonce and age."""
-        query = (
-            _signed_query()
-            .where(
-                transactions.c.key == self._key(address),
-                transactions.c.state == fate,
-                transactions.c.state < Fate.FINAL,
-                transactions.c.nonce >= first_nonce,
-            )
-            .order_by(transactions.c.nonce, transactions.c.id)
-            .limit(limit)
-        )
-        with self.store.read() as connection:
-            return [_signed(row) for row in connection.execute(query)]
-
-    def transactions_between(self, address: str, first: int, end: int) -> list[SignedTransaction]:
-        """A key's transactions with nonces from `first` to before `end` that are not dead."""
-        query = (
-            _signed_query()
-            .where(
-                transactions.c.key == self._key(address),
-                transactions.c.nonce >= first,
-                transactions.c.nonce < end,
-                transactions.c.state != Fate.DEAD,
-            )
-            .order_by(transactions.c.nonce, transactions.c.id)
-            .limit(_CHUNK)
-        )
-        with self.store.read() as connection:
-            return [_signed(row) for row in connection.execute(query)]
-
-    def depth(self) -> dict[State, int]:
-        """How many writes are not final, by state."""
-        query = (
-            sa.select(writes.c.state, sa.func.count())
-            .where(writes.c.chain == self._chain, writes.c.state < State.FINAL)
-            .group_by(writes.c.state)
-        )
-        with self.store.read() as connection:
-            return {State(state): count for state, count in connection.execute(query)}
-
-    # Writing down
 
     def accept(self, order: Order) -> Record:
         """Write down an order for which something is signed that is no transaction.
@@ -239,7 +83,7 @@ class Journal:
                     # An attempt that is in a block says more than one that was not sent.
                     if known.state is State.REFUSED and known.transaction_hash is None:
                         outcome = Outcome(known.id, State.REFUSED, refusal=refusal)
-                        _put_outcomes(connection, [outcome])
+                        put_outcomes(connection, [outcome])
                 decisions.append(decision)
         return decisions
 
@@ -260,7 +104,7 @@ class Journal:
         Returns:
             A decision for each order, in order.
         """
-        now = _now_ms()
+        now = now_ms()
         key = self._key(address)
         with self.store.write() as connection:
             nonce = max(self._lock_key(connection, key), remote_nonce)
@@ -307,7 +151,7 @@ class Journal:
         Returns:
             The new one; None if another process was quicker.
         """
-        now = _now_ms()
+        now = now_ms()
         with self.store.write() as connection:
             key = self._key(old.sender)
             self._lock_key(connection, key)
@@ -338,7 +182,7 @@ class Journal:
         self, address: str, nonces: Sequence[int], make: Callable[[int], tuple[str, bytes]]
     ) -> list[SignedTransaction]:
         """Write down transactions that do nothing but use up nonces nothing else will use."""
-        now = _now_ms()
+        now = now_ms()
         filled = []
         with self.store.write() as connection:
             key = self._key(address)
@@ -378,7 +222,7 @@ class Journal:
         if not outcomes and not fates:
             return
         with self.store.write() as connection:
-            _put_outcomes(connection, outcomes)
+            put_outcomes(connection, outcomes)
             if fates:
                 connection.execute(
                     sa.update(transactions)
@@ -424,7 +268,7 @@ class Journal:
                     .values(state=Fate.DEAD)
                 )
                 # An earlier attempt that was refused is final before the one that took effect.
-                if write is not None and _move(
+                if write is not None and move(
                     connection, write, State.INCLUDED, State.FINAL, by=hash_
                 ):
                     done.add(write)
@@ -442,7 +286,7 @@ class Journal:
                 ).scalar_one()
                 if write is not None:
                     for state in (State.INCLUDED, State.FINAL, State.REFUSED):
-                        _move(connection, write, state, State.SIGNED)
+                        move(connection, write, state, State.SIGNED)
 
     def kill(self, address: str, nonce: int) -> list[int]:
         """Mark what was signed for a nonce as dead, for another transaction has used it for good.
@@ -464,220 +308,8 @@ class Journal:
             ).all()
             touched = sorted({row[0] for row in rows if row[0] is not None})
             for write in touched:
-                _move(connection, write, State.SIGNED, State.ACCEPTED)
+                move(connection, write, State.SIGNED, State.ACCEPTED)
         return touched
-
-    # Internals
-
-    def _find(
-        self, connection: sa.Connection, names: Sequence[tuple[str, str, int]]
-    ) -> dict[tuple[str, str, int], Record]:
-        found: dict[tuple[str, str, int], Record] = {}
-        by_owner: dict[tuple[str, int], list[str]] = {}
-        for participant, reference, part in names:
-            by_owner.setdefault((participant, part), []).append(reference)
-        for (participant, part), references in by_owner.items():
-            for start in range(0, len(references), _CHUNK):
-                query = sa.select(*_RECORD).where(
-                    writes.c.chain == self._chain,
-                    writes.c.participant == participant,
-                    writes.c.part == part,
-                    writes.c.reference.in_(references[start : start + _CHUNK]),
-                )
-                for row in connection.execute(query):
-                    record = _record(row)
-                    found[record_name(record)] = record
-        return found
-
-    def _insert(
-        self, connection: sa.Connection, orders: Sequence[Order], state: State
-    ) -> list[Record]:
-        if not orders:
-            return []
-        now = _now_ms()
-        rows = [
-            {
-                "chain": self._chain,
-                "participant": order.participant,
-                "reference": order.reference,
-                "part": order.part,
-                "verb": order.verb,
-                "body_hash": order.body_hash,
-                "contract": order.to,
-                "subject": order.subject,
-                "total_minor": None if order.total_minor is None else str(order.total_minor),
-                "valid_before": order.valid_before,
-                "state": state,
-                "repeated": False,
-                "created_ms": now,
-                "changed_ms": now,
-            }
-            for order in orders
-        ]
-        ids = connection.execute(
-            sa.insert(writes).returning(writes.c.id, sort_by_parameter_order=True), rows
-        ).scalars()
-        return [
-            Record(
-                id=row,
-                participant=order.participant,
-                reference=order.reference,
-                part=order.part,
-                verb=order.verb,
-                body_hash=order.body_hash,
-                contract=order.to,
-                subject=order.subject,
-                total_minor=order.total_minor,
-                carrier=None,
-                valid_before=order.valid_before,
-                state=state,
-                transaction_hash=None,
-                block_number=None,
-                block_hash=None,
-                log_index=None,
-                gas_used=None,
-                repeated=False,
-                refusal=None,
-            )
-            for row, order in zip(ids, orders, strict=True)
-        ]
-
-    def _put_signed(
-        self,
-        connection: sa.Connection,
-        key: int,
-        signed: list[tuple[Order, SignedTransaction]],
-        found: dict[tuple[str, str, int], Record],
-        fresh: set[tuple[str, str, int]],
-    ) -> list[SignedTransaction]:
-        if not signed:
-            return []
-        rows = connection.execute(
-            sa.insert(transactions).returning(transactions.c.id, sort_by_parameter_order=True),
-            [
-                {
-                    "key": key,
-                    "nonce": each.nonce,
-                    "hash": each.hash,
-                    "raw": each.raw,
-                    "write": each.write,
-                    "state": Fate.OPEN,
-                    "created_ms": each.created_ms,
-                }
-                for _, each in signed
-            ],
-        ).scalars()
-        self._bind(
-            connection,
-            [(found[order.name], order) for order, _ in signed if order.name not in fresh],
-        )
-        self._put_items(connection, signed)
-        return [replace(each, id=row) for row, (_, each) in zip(rows, signed, strict=True)]
-
-    def _bind(self, connection: sa.Connection, pairs: Sequence[tuple[Record, Order]]) -> None:
-        """Sign writes that are there already: for this body from now on, if they were free."""
-        if not pairs:
-            return
-        connection.execute(
-            sa.update(writes)
-            .where(writes.c.id == sa.bindparam("row"))
-            .values(
-                state=State.SIGNED,
-                verb=sa.bindparam("new_verb"),
-                body_hash=sa.bindparam("new_body_hash"),
-                contract=sa.bindparam("new_contract"),
-                subject=sa.bindparam("new_subject"),
-                total_minor=sa.bindparam("new_total_minor"),
-                valid_before=sa.bindparam("new_valid_before"),
-                refusal=None,
-                changed_ms=_now_ms(),
-            ),
-            [
-                {
-                    "row": record.id,
-                    "new_verb": order.verb,
-                    "new_body_hash": order.body_hash,
-                    "new_contract": order.to,
-                    "new_subject": order.subject,
-                    "new_total_minor": None
-                    if order.total_minor is None
-                    else str(order.total_minor),
-                    # What was signed before may count longer than what is signed now.
-                    "new_valid_before": max(
-                        (each for each in (record.valid_before, order.valid_before) if each),
-                        default=None,
-                    ),
-                }
-                for record, order in pairs
-            ],
-        )
-
-    def _put_items(
-        self, connection: sa.Connection, signed: list[tuple[Order, SignedTransaction]]
-    ) -> None:
-        now = _now_ms()
-        rows = [
-            {
-                "chain": self._chain,
-                "participant": order.participant,
-                "reference": item.reference,
-                "part": 0,
-                "verb": item.verb,
-                "body_hash": item.body_hash,
-                "contract": order.to,
-                "subject": item.subject,
-                "valid_before": item.valid_before,
-                "carrier": each.write,
-                "state": State.SIGNED,
-                "repeated": False,
-                "created_ms": now,
-                "changed_ms": now,
-            }
-            for order, each in signed
-            for item in order.items
-        ]
-        if not rows:
-            return
-        insert = self.store.insert(writes)
-        connection.execute(
-            insert.on_conflict_do_update(
-                index_elements=["chain", "participant", "reference", "part"],
-                # What is done stays done; the rest travels anew.
-                set_={"carrier": insert.excluded.carrier, "state": State.SIGNED},
-                where=writes.c.state < State.INCLUDED,
-            ),
-            rows,
-        )
-
-    def _key(self, address: str) -> int:
-        if address not in self._keys:
-            with self.store.write() as connection:
-                query = sa.select(keys.c.id).where(
-                    keys.c.chain == self._chain, keys.c.address == address
-                )
-                row = connection.execute(query).scalar()
-                if row is None:
-                    row = _insert_once(
-                        connection,
-                        self.store,
-                        keys,
-                        {"chain": self._chain, "address": address, "next_nonce": 0},
-                        ["chain", "address"],
-                        query,
-                    )
-            self._keys[address] = row
-        return self._keys[address]
-
-    def _lock_key(self, connection: sa.Connection, key: int) -> int:
-        nonce: int = connection.execute(
-            sa.select(keys.c.next_nonce).where(keys.c.id == key).with_for_update()
-        ).scalar_one()
-        return nonce
-
-
-def record_name(record: Record) -> tuple[str, str, int]:
-    """What stands for a write in the journal."""
-    return (record.participant, record.reference, record.part)
 
 
 def conflict(reference: str, record: Record) -> IdempotencyConflictError:
@@ -704,130 +336,6 @@ def _once(orders: Sequence[Order]) -> list[Order]:
     for order in orders:
         seen.setdefault(order.name, order)
     return list(seen.values())
-
-
-def _put_outcomes(connection: sa.Connection, outcomes: Sequence[Outcome]) -> None:
-    now = _now_ms()
-    fields = (
-        "state",
-        "transaction_hash",
-        "block_number",
-        "block_hash",
-        "log_index",
-        "gas_used",
-        "repeated",
-        "refusal",
-    )
-    update = (
-        sa.update(writes)
-        .where(writes.c.id == sa.bindparam("row"))
-        .values({name: sa.bindparam(f"new_{name}") for name in fields} | {"changed_ms": now})
-    )
-    # After a reorganisation an attempt that had been refused may come first and take effect, and
-    # the one that had worked be refused: a refusal never covers the effect of another transaction.
-    covering = update.where(
-        sa.or_(
-            writes.c.state < State.INCLUDED,
-            writes.c.transaction_hash.is_(None),
-            writes.c.transaction_hash == sa.bindparam("new_transaction_hash"),
-        )
-    )
-    for statement, is_refusal in ((update, False), (covering, True)):
-        rows = [
-            {"row": each.write} | {f"new_{name}": getattr(each, name) for name in fields}
-            for each in outcomes
-            if (each.state is State.REFUSED) is is_refusal
-        ]
-        if rows:
-            connection.execute(statement, rows)
-
-
-def _move(
-    connection: sa.Connection, write: int, old: State, new: State, *, by: str | None = None
-) -> bool:
-    """Move a write, and what travels in it, from one state to another.
-
-    Args:
-        connection: In whose transaction.
-        write: Its row.
-        old: What is in another state stays there.
-        new: Where to.
-        by: Only what this transaction, a hash, brought there.
-
-    Returns:
-        Whether anything was moved.
-    """
-    update = sa.update(writes).where(
-        sa.or_(writes.c.id == write, writes.c.carrier == write), writes.c.state == old
-    )
-    if by is not None:
-        update = update.where(writes.c.transaction_hash == by)
-    return bool(connection.execute(update.values(state=new, changed_ms=_now_ms())).rowcount)
-
-
-def _chain_row(store: Store, chain_id: int, genesis_hash: str) -> int:
-    query = sa.select(chains.c.id).where(
-        chains.c.chain_id == chain_id, chains.c.genesis_hash == genesis_hash
-    )
-    with store.read() as connection:
-        row = connection.execute(query).scalar()
-    if row is not None:
-        return int(row)
-    with store.write() as connection:
-        return _insert_once(
-            connection,
-            store,
-            chains,
-            {"chain_id": chain_id, "genesis_hash": genesis_hash},
-            ["chain_id", "genesis_hash"],
-            query,
-        )
-
-
-def _insert_once(
-    connection: sa.Connection,
-    store: Store,
-    table: sa.Table,
-    values: dict[str, object],
-    unique: list[str],
-    query: sa.Select[Any],
-) -> int:
-    connection.execute(
-        store.insert(table).values(values).on_conflict_do_nothing(index_elements=unique)
-    )
-    return int(connection.execute(query).scalar_one())
-
-
-def _signed_query() -> sa.Select[Any]:
-    return sa.select(*_SIGNED).join(keys, keys.c.id == transactions.c.key)
-
-
-def _record(row: Any) -> Record:
-    values = dict(row._mapping)
-    total = values["total_minor"]
-    values["total_minor"] = None if total is None else int(total)
-    values["state"] = State(values["state"])
-    return Record(**values)
-
-
-def _signed(row: Any) -> SignedTransaction:
-    values = tuple(row)
-    return SignedTransaction(
-        id=values[0],
-        write=values[1],
-        sender=values[2],
-        nonce=values[3],
-        hash=values[4],
-        raw=values[5],
-        fate=Fate(values[6]),
-        block_number=values[7],
-        block_hash=values[8],
-        created_ms=values[9],
-    )
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 __all__ = ["Decision", "Journal", "conflict", "record_name"]

@@ -10,30 +10,26 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
-from web3.exceptions import Web3RPCError
 
-from tael.chain.connection import is_node_failure, pauses
 from tael.chain.jsonrpc import split
-from tael.chain.reverts import revert_from
 from tael.errors import (
     ContractRevertedError,
-    NetworkMismatchError,
     NodeUnavailableError,
     TaelError,
-    TransactionRefusedError,
 )
 from tael.journal import Fate, Order, SignedTransaction, State
 from tael.journal.journal import conflict
+from tael.outbox.answers import is_momentary, is_revert, is_taken, words_of
 from tael.outbox.changes import Change
-from tael.outbox.receipts import as_exception
+from tael.outbox.flights import Flight
 from tael.outbox.tickets import Ticket, unknown
-from tael.outbox.watch import Flight, Watch
+from tael.outbox.view import View, look
+from tael.outbox.watch import Watch
 from tael.rpc import exchange
 from tael.telemetry import steps
 
@@ -48,34 +44,12 @@ Step = Callable[[str, int], None]
 
 GROUP = 200
 """Most orders in one request and one commit."""
-GAS_MARGIN_PERCENT = 15
-"""Added to a gas estimate: state may change a little between estimate and inclusion."""
-GAS_MARGIN = 5_000
 IDLE_SECONDS = 10.0
 WINDOW_BLOCKS = 8
 """Blocks' worth of gas that one key has in flight at most. On a development chain it is one: Anvil
 leaves behind what did not fit into a block until somebody sends again."""
 
-_KNOWN_WORDS = ("already known", "known transaction", "already imported", "alreadyknown")
-_NONCE_WORDS = ("nonce too low", "nonce is too low", "correct nonce", "nonce has already been used")
 _TRIES = 3
-
-
-@dataclass
-class View:
-    """What the node says before a group is signed.
-
-    Args:
-        nonce: The key's next one.
-        fees: What a transaction offers.
-        gas_limit: Of a block.
-        estimates: By order: the gas it takes, or why it is refused.
-    """
-
-    nonce: int
-    fees: dict[str, int]
-    gas_limit: int
-    estimates: dict[tuple[str, str, int], int | TaelError] = field(default_factory=dict)
 
 
 class Lane:
@@ -183,7 +157,7 @@ class Lane:
         group = self._answer_known(group)
         if not group:
             return
-        view = self._look_at([ticket.order for ticket in group])
+        view = self._view([ticket.order for ticket in group])
         step("checked", len(group))
         group = self._within_window(self._refuse(group, view), view)
         if not group:
@@ -238,67 +212,6 @@ class Lane:
             # Another process is between two of its steps with it.
             ticket.future.set_exception(unknown(ticket, "another process is busy with it"))
         return True
-
-    def _look_at(self, orders: Sequence[Order]) -> View:
-        chain = self.outbox.chain
-        estimated = [order for order in orders if order.gas is None]
-        calls: list[tuple[str, list[Any]]] = [
-            ("eth_chainId", []),
-            ("eth_getBlockByNumber", ["0x0", False]),
-            ("eth_getBlockByNumber", ["latest", False]),
-            ("eth_getTransactionCount", [self.address, "latest"]),
-            ("eth_getTransactionCount", [self.address, "pending"]),
-            ("eth_gasPrice", []),
-            ("eth_maxPriorityFeePerGas", []),
-            *(("eth_estimateGas", [self._call(order)]) for order in estimated),
-        ]
-        answers = self._ask(calls)
-        chain_id, genesis, latest, mined, pending, price = (_result(each) for each in answers[:6])
-        if int(chain_id, 16) != chain.chain_id or genesis["hash"] != chain.genesis_hash:
-            raise NetworkMismatchError(
-                f"the node now serves chain {int(chain_id, 16)} ({genesis['hash']}), no longer "
-                f"chain {chain.chain_id} ({chain.genesis_hash}); nothing was signed"
-            )
-        base, tip = latest.get("baseFeePerGas"), answers[6].result
-        limit = int(latest["gasLimit"], 16)
-        view = View(
-            max(int(mined, 16), int(pending, 16)),
-            self.outbox.fees.offer(
-                None if base is None else int(base, 16),
-                None if tip is None else int(tip, 16),
-                int(price, 16),
-            ),
-            limit,
-        )
-        for order, answer in zip(estimated, answers[7:], strict=True):
-            view.estimates[order.name] = _estimate(answer, limit)
-        return view
-
-    def _ask(self, calls: Sequence[tuple[str, list[Any]]]) -> list[Answer]:
-        """Ask until every answer is one; a node's momentary failures are no answers."""
-        for pause in pauses(self.outbox.chain.retry_seconds):
-            try:
-                answers: list[Answer] = []
-                for run in split(calls):
-                    answers += exchange(self.outbox.chain, run)
-                stumbled = next((each for each in answers if _is_momentary(each)), None)
-                if stumbled is None:
-                    return answers
-                error = NodeUnavailableError(f"the node answered: {_words(stumbled)}; try again")
-            except NodeUnavailableError as failure:
-                error = failure
-            if pause is None:
-                raise error
-            time.sleep(pause)
-        raise AssertionError("the last pause is None")
-
-    def _call(self, order: Order) -> dict[str, str]:
-        return {
-            "from": self.address,
-            "to": order.to,
-            "data": "0x" + order.data.hex(),
-            "value": hex(order.value),
-        }
 
     def _refuse(self, group: list[Ticket], view: View) -> list[Ticket]:
         """Take out orders that would be refused, and write them down as such."""
@@ -373,9 +286,12 @@ class Lane:
                 continue
         return sign_all()
 
+    def _view(self, orders: Sequence[Order]) -> View:
+        return look(self.outbox.chain, self.outbox.fees, self.address, orders)
+
     def fees(self) -> dict[str, int]:
         """What a transaction offers at present."""
-        return self._look_at([]).fees
+        return self._view([]).fees
 
     def sign_fields(self, fields: Mapping[str, Any], nonce: int) -> tuple[str, bytes]:
         """Sign a transaction with these fields; returns its hash and bytes."""
@@ -435,57 +351,11 @@ class Lane:
 
     def _take_answers(self, flights: Sequence[Flight], answers: Sequence[Answer]) -> None:
         for flight, answer in zip(flights, answers, strict=True):
-            problem = None if answer.error is None else _words(answer)
-            if problem is None or is_taken(problem) or _is_momentary(answer) or _is_revert(answer):
+            problem = None if answer.error is None else words_of(answer)
+            if problem is None or is_taken(problem) or is_momentary(answer) or is_revert(answer):
                 flight.sent = problem is None or flight.sent
             else:
                 flight.refused = problem
-
-
-def is_taken(words: str) -> bool:
-    """Whether an answer to a broadcast means that the node has these bytes, or their nonce."""
-    lower = words.lower()
-    return any(each in lower for each in (*_KNOWN_WORDS, *_NONCE_WORDS))
-
-
-def _estimate(answer: Answer, limit: int) -> int | TaelError:
-    if answer.error is not None:
-        error = _as_exception(answer)
-        refusal = revert_from(error)
-        return refusal or TransactionRefusedError(
-            f"the node refused to estimate it: {_words(answer)}"
-        )
-    gas = int(answer.result, 16)
-    if gas > limit:
-        return TransactionRefusedError(
-            f"it would take {gas} gas, and a block has {limit}: split it"
-        )
-    return min(limit, gas + gas * GAS_MARGIN_PERCENT // 100 + GAS_MARGIN)
-
-
-def _result(answer: Answer) -> Any:
-    if answer.error is not None or answer.result is None:
-        raise NodeUnavailableError(f"the node answered: {_words(answer)}; try again later")
-    return answer.result
-
-
-def _as_exception(answer: Answer) -> Web3RPCError:
-    return as_exception(answer.error) if answer.error is not None else Web3RPCError("no error")
-
-
-def _is_momentary(answer: Answer) -> bool:
-    if answer.error is None:
-        return False
-    error = _as_exception(answer)
-    return revert_from(error) is None and is_node_failure(error)
-
-
-def _is_revert(answer: Answer) -> bool:
-    return revert_from(_as_exception(answer)) is not None
-
-
-def _words(answer: Answer) -> str:
-    return "nothing" if answer.error is None else answer.error.message[:300]
 
 
 def _fail(group: Sequence[Ticket], error: BaseException) -> None:

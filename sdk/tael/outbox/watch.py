@@ -12,15 +12,15 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from eth_utils.address import to_checksum_address
 
 from tael.errors import NodeUnavailableError, StoreError, TaelError, TransactionRefusedError
-from tael.journal import Fate, Outcome, SignedTransaction, State
-from tael.outbox.changes import Change, Status
-from tael.outbox.receipts import item_outcomes, receipt_of, refusal_data, refusal_of
+from tael.journal import Fate
+from tael.outbox.flights import Flight
+from tael.outbox.receipts import receipt_of
+from tael.outbox.settlement import GROUP, Settlement
 from tael.rpc import exchange, request
 from tael.telemetry import steps
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-GROUP = 200
-"""Most transactions asked about in one request."""
 CONFIRM_SECONDS = 1.0
 """How often what is included is looked at until it is final."""
 GAP_SECONDS = 1.0
@@ -42,46 +40,10 @@ TRANSFER_GAS = 21_000
 
 _POLL_SECONDS = 0.005
 _LONGEST_POLL_SECONDS = 1.0
-_FIRST_RESEND_SECONDS = 0.5
 _LONGEST_RESEND_SECONDS = 5.0
 
 
-@dataclass(eq=False)
-class Flight:
-    """What was signed for one nonce, and who waits for it.
-
-    Args:
-        transactions: Newest last; all do the same, for different fees.
-        tickets: Who is told.
-        sent: Whether the node said that it has it.
-        has_items: Whether it is a batch; None if that is not known.
-        gas: Its gas limit; 0 if that is not known.
-    """
-
-    transactions: list[SignedTransaction]
-    tickets: list[Ticket] = field(default_factory=list)
-    sent: bool = True
-    has_items: bool | None = None
-    gas: int = 0
-    sending: bool = False
-    refused: str = ""
-    sent_at: float = 0.0
-    resend_after: float = _FIRST_RESEND_SECONDS
-    known_since: float | None = None
-    missing_since: float | None = None
-
-    @property
-    def newest(self) -> SignedTransaction:
-        """The one to send."""
-        return self.transactions[-1]
-
-    @property
-    def nonce(self) -> int:
-        """Which nonce."""
-        return self.newest.nonce
-
-
-class Watch:
+class Watch(Settlement):
     """One key's flights.
 
     Args:
@@ -89,18 +51,13 @@ class Watch:
     """
 
     def __init__(self, lane: Lane) -> None:
-        self._lane = lane
-        self._outbox = lane.outbox
-        self._ready = threading.Condition()
-        self._landed = threading.Condition()
+        super().__init__(lane)
         self._looking = threading.Lock()
-        self._flights: dict[int, Flight] = {}
         self._thread: threading.Thread | None = None
         self._closed = False
         self._woken = False
         self._gap_since: float | None = None
         self._confirmed_at = 0.0
-        self._has_unconfirmed = True
 
     # What the lane calls
 
@@ -290,82 +247,6 @@ class Watch:
             self._settle(found)
         return bool(found)
 
-    def _is_agreed(self, receipt: Any) -> bool:
-        """Whether enough nodes say the same of a receipt."""
-        chain = self._outbox.chain
-        if chain.agreement == 1:
-            return True
-        agreed = chain.agree("eth_getTransactionReceipt", [receipt["transactionHash"]])
-        return bool(agreed) and agreed["blockHash"] == receipt["blockHash"]
-
-    def _settle(self, found: Sequence[tuple[Flight, Any]]) -> None:
-        """Write down what was included, then tell."""
-        outbox = self._outbox
-        outbox.on_step("included", len(found))
-        is_final = outbox.finality.is_immediate
-        outcomes: list[Outcome] = []
-        fates: list[tuple[int, Fate, int | None, str | None]] = []
-        refusals: dict[int, bytes] = {}
-        for flight, receipt in found:
-            number, block = int(receipt["blockNumber"], 16), receipt["blockHash"]
-            for each in flight.transactions:
-                won = each.hash == receipt["transactionHash"]
-                fate = Fate.FINAL if is_final else Fate.INCLUDED
-                fates.append(
-                    (each.id, fate, number, block)
-                    if won
-                    else (each.id, Fate.DEAD if is_final else Fate.OPEN, None, None)
-                )
-            write = flight.newest.write
-            if write is None:
-                continue
-            refusal = None
-            if int(receipt["status"], 16) != 1:
-                refusal = refusals[write] = refusal_data(outbox.chain, receipt)
-            state = State.FINAL if is_final else State.INCLUDED
-            outcomes.append(_outcome(write, receipt, state, refusal))
-            if flight.has_items is not False:
-                items = outbox.journal.items_of(write)
-                outcomes += item_outcomes(items, receipt, state, refusal)
-        outbox.journal.settle(outcomes, fates)
-        self._has_unconfirmed = self._has_unconfirmed or not is_final
-        with self._ready:
-            for flight, _ in found:
-                self._flights.pop(flight.nonce, None)
-        with self._landed:
-            self._landed.notify_all()
-        outbox.on_step("recorded", len(found))
-        steps.settled(outbox, found, refusals)
-        by_write = {each.write: each for each in outcomes}
-        for flight, receipt in found:
-            self._tell(flight, receipt, by_write, refusals)
-
-    def _tell(
-        self,
-        flight: Flight,
-        receipt: Any,
-        outcomes: dict[int, Outcome],
-        refusals: dict[int, bytes],
-    ) -> None:
-        write, hash_ = flight.newest.write, receipt["transactionHash"]
-        refusal = None if write is None else refusals.get(write)
-        for ticket in flight.tickets:
-            own = None if ticket.write is None else outcomes.get(ticket.write)
-            data = own.refusal if own is not None and own.state is State.REFUSED else refusal
-            if data is not None:
-                error = refusal_of(data, receipt)
-                ticket.future.set_exception(error)
-            else:
-                ticket.future.set_result(
-                    receipt_of(receipt, ticket.order.reference, repeated=ticket.is_repeat)
-                )
-        if write is not None:
-            status: Status = "final" if self._outbox.finality.is_immediate else "included"
-            if refusal is not None:
-                status = "refused"
-            number = int(receipt["blockNumber"], 16)
-            self._outbox.tell(Change(write, status, hash_, number))
-
     def _check_overtaken(self, flight: Flight) -> None:
         """The nonce is used, and by nothing of ours: believed when it is final."""
         now = time.monotonic()
@@ -500,79 +381,6 @@ class Watch:
             steps.gap_filled(self._outbox, filled)
             self.follow([Flight([each], sent=False) for each in filled])
 
-    # Until it is final
-
-    def _confirm(self) -> bool:
-        outbox = self._outbox
-        if outbox.finality.is_immediate or not self._has_unconfirmed:
-            self._has_unconfirmed = False
-            return False
-        included = outbox.journal.open_transactions(
-            self._lane.address, fate=Fate.INCLUDED, limit=GROUP
-        )
-        self._has_unconfirmed = bool(included)
-        if not included:
-            return False
-        final = outbox.finality.final_number(outbox.chain)
-        answers = exchange(
-            outbox.chain, [("eth_getTransactionReceipt", [each.hash]) for each in included]
-        )
-        gone, moved, settled = [], [], []
-        for each, answer in zip(included, answers, strict=True):
-            if answer.error is not None:
-                continue
-            receipt = answer.result
-            if not receipt or not receipt.get("blockNumber"):
-                gone.append(each)
-            elif receipt["blockHash"] != each.block_hash:
-                moved.append((Flight([each]), receipt))
-            elif int(receipt["blockNumber"], 16) <= final and self._is_agreed(receipt):
-                settled.append(each)
-        if gone:
-            self._reopen(gone)
-        if moved:
-            self._settle(moved)
-        if settled:
-            self._finalize(settled)
-        return bool(gone or moved or settled)
-
-    def _finalize(self, settled: Sequence[SignedTransaction]) -> None:
-        done = self._outbox.journal.finalize([each.id for each in settled])
-        steps.final(self._outbox, settled, done)
-        for each in settled:
-            # That a refusal is final is no news to those who heard of it.
-            if each.write in done:
-                self._outbox.tell(Change(each.write, "final", each.hash, each.block_number))
-
-    def _reopen(self, undone: Sequence[SignedTransaction]) -> None:
-        """A reorganisation undid these: pending again, and the same bytes are sent again."""
-        self._outbox.journal.reopen([each.id for each in undone])
-        steps.reorganised(self._outbox, undone)
-        for each in undone:
-            if each.write is not None:
-                self._outbox.tell(Change(each.write, "pending", each.hash))
-        reopened = [
-            SignedTransaction(
-                each.id, each.write, each.sender, each.nonce, each.hash, each.raw, Fate.OPEN
-            )
-            for each in undone
-        ]
-        self.follow([Flight([each], sent=False) for each in reopened])
-
     def _fail_all(self, error: TaelError) -> None:
         for ticket in self.leave():
             ticket.future.set_exception(error)
-
-
-def _outcome(write: int, receipt: Any, state: State, refusal: bytes | None) -> Outcome:
-    logs = receipt["logs"]
-    return Outcome(
-        write,
-        state if refusal is None else State.REFUSED,
-        transaction_hash=receipt["transactionHash"],
-        block_number=int(receipt["blockNumber"], 16),
-        block_hash=receipt["blockHash"],
-        log_index=int(logs[0]["logIndex"], 16) if logs else None,
-        gas_used=int(receipt["gasUsed"], 16),
-        refusal=refusal,
-    )

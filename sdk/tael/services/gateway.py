@@ -2,46 +2,39 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any
 
 from tael.chain import require_address
 from tael.errors import (
     AmountTypeError,
     ConfigurationError,
-    ContractRevertedError,
     CurrencyUnknownError,
     InvalidInputError,
-    TransactionRefusedError,
 )
 from tael.events import topic_of
 from tael.history import History
-from tael.identifiers import MIN_SECRET_BYTES, Identifiers, check_reference
-from tael.journal import Order, Outcome, State
-from tael.journal.journal import conflict
-from tael.models import Written
+from tael.identifiers import MIN_SECRET_BYTES, Identifiers
 from tael.money import Currency, Money
-from tael.rpc import request, request_many
+from tael.rpc import request_many
 from tael.secrets import Secret
-from tael.services.acts import GAS_BOUNDS, Act
 from tael.services.contracts import Contract
+from tael.services.writing import Writing
 from tael.typed_data import Domain, escrow_domain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tael.chain import Chain, Receipt
+    from tael.chain import Chain
     from tael.events import Event
-    from tael.journal import Item, Journal, Record
     from tael.manifest import Manifest
-    from tael.outbox import Outbox, Ticket
+    from tael.outbox import Outbox
     from tael.signers import Signer
 
 MAX_CALLS_PER_REQUEST = 200
 MAX_PAYMENT_MINOR = 2**64 - 1
 
 
-class Gateway:
+class Gateway(Writing):
     """One participant's way to one deployment.
 
     Args:
@@ -66,11 +59,8 @@ class Gateway:
         *,
         simulate: bool = True,
     ) -> None:
-        self.simulate = simulate
-        self.chain = chain
+        super().__init__(chain, outbox, simulate=simulate)
         self.manifest = manifest
-        self._make_outbox = outbox
-        self._outbox: Outbox | None = None
         self._signer = signer
         self._participant = participant
         self._reference_secret = None if reference_secret is None else _hide(reference_secret)
@@ -131,23 +121,6 @@ class Gateway:
                     self.participant, self.signer.sign_digest
                 )
         return self._identifiers
-
-    @property
-    def outbox(self) -> Outbox:
-        """Sends what is journaled."""
-        if self._outbox is None:
-            self._outbox = self._make_outbox()
-        return self._outbox
-
-    @property
-    def journal(self) -> Journal:
-        """What this participant ordered, and what became of it."""
-        return self.outbox.journal
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is an outbox that must be closed."""
-        return self._outbox is not None
 
     # What
 
@@ -270,237 +243,6 @@ class Gateway:
     def topics(self, kind: type[Event], *values: bytes | str | None) -> list[str | None]:
         """A filter for an event's logs by the values of its indexed fields; None is any."""
         return [topic_of(kind), *(None if value is None else _topic(value) for value in values)]
-
-    # Writing
-
-    def order(
-        self,
-        contract: Contract,
-        name: str,
-        *arguments: object,
-        reference: str,
-        act: Act | None = None,
-        part: int = 0,
-        gas: int | None = None,
-        items: Sequence[Item] = (),
-    ) -> Order:
-        """A call as the journal keeps it.
-
-        Args:
-            contract: Which contract.
-            name: The function's name.
-            arguments: Its arguments.
-            reference: The caller's reference for this write.
-            act: What the call is to do, where that is more or less than its arguments say.
-            part: Where one reference stands for several transactions: which of them.
-            gas: A limit that is known to suffice; None estimates.
-            items: The payments of a batch.
-        """
-        what = Act(name, arguments) if act is None else act
-        return Order(
-            participant=self.participant,
-            reference=check_reference(reference),
-            verb=what.verb,
-            body_hash=what.body_hash(contract),
-            to=contract.address,
-            data=contract.function(name, len(arguments)).encode(*arguments),
-            part=part,
-            gas=gas if gas is not None or self.simulate else GAS_BOUNDS.get(name),
-            subject=what.subject,
-            total_minor=what.total_minor,
-            valid_before=what.valid_before,
-            items=tuple(items),
-        )
-
-    def submit(self, orders: Sequence[Order]) -> list[Ticket]:
-        """Hand orders to the outbox without waiting."""
-        return self.outbox.submit(self.signer, orders)
-
-    def wait(self, ticket: Ticket) -> Receipt:
-        """Wait until an order's transaction is in a block."""
-        return ticket.result(self.outbox.wait_seconds)
-
-    def write(
-        self,
-        contract: Contract,
-        name: str,
-        *arguments: object,
-        reference: str,
-        act: Act | None = None,
-        part: int = 0,
-        gas: int | None = None,
-    ) -> Receipt:
-        """Send a call and wait until it is in a block; arguments as in `order`.
-
-        Raises:
-            ContractRevertedError: The contract refused.
-            IdempotencyConflictError: The reference stands for something else.
-            OutcomeUnknownError: Nobody knows whether it is in a block.
-        """
-        order = self.order(
-            contract, name, *arguments, reference=reference, act=act, part=part, gas=gas
-        )
-        return self.outbox.send(self.signer, order)
-
-    def recall(
-        self, contract: Contract, act: Act, reference: str, *, part: int = 0
-    ) -> Written | None:
-        """The first result of a reference whose write is done; no node is asked.
-
-        Raises:
-            IdempotencyConflictError: The reference stands for something else.
-        """
-        record = self.journal.find(self.participant, check_reference(reference), part)
-        if record is None:
-            return None
-        if not record.stands_for(act.body_hash(contract)):
-            raise conflict(reference, record)
-        return self.written_down(record, reference) if record.is_done else None
-
-    def written_down(self, record: Record, reference: str) -> Written:
-        """What the journal says of a write that is done."""
-        return Written(
-            reference=reference,
-            transaction_hash=record.transaction_hash or "",
-            block_number=record.block_number or 0,
-            gas_used=record.gas_used or 0,
-            repeated=True,
-            subject=record.subject,
-            status="final" if record.state is State.FINAL else "included",
-        )
-
-    def await_open(self, record: Record) -> Record:
-        """Wait for a write that is in flight; returns it as it stands then.
-
-        Raises:
-            OutcomeUnknownError: It is still open.
-        """
-        if record.state is not State.SIGNED:
-            return record
-        with contextlib.suppress(ContractRevertedError, TransactionRefusedError):
-            self.wait(self.outbox.rejoin(self.signer, record))
-        return self.journal.record(record.id)
-
-    def written(self, receipt: Receipt, reference: str, subject: bytes | None = None) -> Written:
-        """What a receipt says."""
-        return Written(
-            reference=reference,
-            transaction_hash=receipt.transaction_hash,
-            block_number=receipt.block_number,
-            gas_used=receipt.gas_used,
-            repeated=receipt.repeated,
-            subject=subject,
-            status="final" if self.outbox.finality.is_immediate else "included",
-        )
-
-    def written_before(self, event: Event, reference: str, subject: bytes | None = None) -> Written:
-        """What an event of the past says: the first result of a write that was repeated."""
-        receipt = request(self.chain, "eth_getTransactionReceipt", event.at.transaction_hash)
-        return Written(
-            reference=reference,
-            transaction_hash=event.at.transaction_hash,
-            block_number=event.at.block_number,
-            gas_used=int(receipt["gasUsed"], 16),
-            repeated=True,
-            subject=subject,
-        )
-
-    def accept(self, contract: Contract, act: Act, reference: str, *, part: int = 0) -> Record:
-        """Write down what a reference stands for, before anything for it is signed.
-
-        Raises:
-            IdempotencyConflictError: It stands for something else.
-        """
-        return self.journal.accept(
-            Order(
-                participant=self.participant,
-                reference=check_reference(reference),
-                verb=act.verb,
-                body_hash=act.body_hash(contract),
-                to=contract.address,
-                data=b"",
-                part=part,
-                subject=act.subject,
-                total_minor=act.total_minor,
-                valid_before=act.valid_before,
-            )
-        )
-
-    def rejoin(self, reference: str) -> int:
-        """Wait for what was sent for a batch before; returns how many transactions that were.
-
-        Raises:
-            OutcomeUnknownError: One of them is still open.
-        """
-        parts = self.journal.parts(self.participant, reference)
-        for record in parts:
-            self.await_open(record)
-        return max((record.part for record in parts), default=0)
-
-    def note(
-        self, contract: Contract, act: Act, event: Event, reference: str, *, part: int = 0
-    ) -> Written:
-        """Write down that the chain has this write already, and give its first result.
-
-        Raises:
-            IdempotencyConflictError: The reference stands for something else.
-        """
-        written = self.written_before(event, reference, act.subject)
-        record = self.accept(contract, act, reference, part=part)
-        if not record.is_done:
-            outcome = Outcome(
-                record.id,
-                State.INCLUDED,
-                transaction_hash=event.at.transaction_hash,
-                block_number=event.at.block_number,
-                block_hash=event.at.block_hash,
-                log_index=event.at.log_index,
-                gas_used=written.gas_used,
-                repeated=True,
-            )
-            self.journal.settle([outcome])
-        return written
-
-    def write_once(
-        self,
-        contract: Contract,
-        name: str,
-        *arguments: object,
-        reference: str,
-        act: Act,
-        find_first: Callable[[], Event | None],
-        part: int = 0,
-        gas: int | None = None,
-    ) -> Written:
-        """Send a call that the chain takes once; if it is there already, give the first result.
-
-        Whatever the refusal says, the chain is asked whether this very write is there: a repeat
-        may be refused for another reason that is checked first, a pause or a deadline.
-
-        Args:
-            contract: Where to.
-            name: Function.
-            arguments: Its arguments.
-            reference: The caller's reference.
-            act: What it is to do.
-            find_first: Looks for the event of the same write; it raises `IdempotencyConflictError`
-                if it finds one with another body.
-            part: Where one reference stands for several transactions: which of them.
-            gas: A limit that is known to suffice; None estimates.
-        """
-        first = self.recall(contract, act, reference, part=part)
-        if first is not None:
-            return first
-        try:
-            receipt = self.write(
-                contract, name, *arguments, reference=reference, act=act, part=part, gas=gas
-            )
-        except ContractRevertedError:
-            event = find_first()
-            if event is None:
-                raise
-            return self.note(contract, act, event, reference, part=part)
-        return self.written(receipt, reference, act.subject)
 
 
 def require_money(amount: object, *, most_minor: int | None = None) -> Money:

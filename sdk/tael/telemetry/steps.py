@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tael.chain import Receipt
     from tael.journal import Order, Record, SignedTransaction
     from tael.outbox import Outbox, Ticket
-    from tael.outbox.watch import Flight
+    from tael.outbox.flights import Flight
 
 _WRITES = StepLog("tael.outbox")
 _NODES = StepLog("tael.nodes")

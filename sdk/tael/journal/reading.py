@@ -1,0 +1,209 @@
+"""Finding what the journal has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from tael.journal.records import Fate, Record, SignedTransaction, State
+from tael.journal.rows import (
+    CHUNK,
+    RECORD,
+    chain_row,
+    insert_once,
+    record_name,
+    record_of,
+    signed_of,
+    signed_query,
+)
+from tael.store.tables import keys, transactions, writes
+
+if TYPE_CHECKING:
+    from tael.store import Store
+
+
+class Reading:
+    """The part of `Journal` that changes nothing.
+
+    Args:
+        store: The database.
+        chain_id: EIP-155 chain id.
+        genesis_hash: Of block 0.
+    """
+
+    def __init__(self, store: Store, chain_id: int, genesis_hash: str) -> None:
+        self.store = store
+        self.chain_id = chain_id
+        self._chain = chain_row(store, chain_id, genesis_hash)
+        self._keys: dict[str, int] = {}
+
+    @property
+    def chain_row(self) -> int:
+        """The chain's row in the store."""
+        return self._chain
+
+    def find(self, participant: str, reference: str, part: int = 0) -> Record | None:
+        """The write that a reference stands for."""
+        return self.find_many([(participant, reference, part)]).get((participant, reference, part))
+
+    def find_many(
+        self, names: Sequence[tuple[str, str, int]]
+    ) -> dict[tuple[str, str, int], Record]:
+        """The writes that references stand for, by participant, reference and part."""
+        with self.store.read() as connection:
+            return self._find(connection, names)
+
+    def parts(self, participant: str, reference: str) -> list[Record]:
+        """A batch's transactions, in order."""
+        query = (
+            sa.select(*RECORD)
+            .where(
+                writes.c.chain == self._chain,
+                writes.c.participant == participant,
+                writes.c.reference == reference,
+                writes.c.part > 0,
+            )
+            .order_by(writes.c.part)
+        )
+        with self.store.read() as connection:
+            return [record_of(row) for row in connection.execute(query)]
+
+    def record(self, write: int) -> Record:
+        """A write by its row."""
+        with self.store.read() as connection:
+            return record_of(
+                connection.execute(sa.select(*RECORD).where(writes.c.id == write)).one()
+            )
+
+    def records(self, rows: Sequence[int]) -> dict[int, Record]:
+        """Writes by their rows."""
+        found = {}
+        with self.store.read() as connection:
+            for start in range(0, len(rows), CHUNK):
+                query = sa.select(*RECORD).where(writes.c.id.in_(rows[start : start + CHUNK]))
+                for row in connection.execute(query):
+                    record = record_of(row)
+                    found[record.id] = record
+        return found
+
+    def transactions_of(self, write: int) -> list[SignedTransaction]:
+        """Everything that was ever signed for a write, oldest first."""
+        query = signed_query().where(transactions.c.write == write).order_by(transactions.c.id)
+        with self.store.read() as connection:
+            return [signed_of(row) for row in connection.execute(query)]
+
+    def items_of(self, write: int) -> list[Record]:
+        """The payments that travel in a batch's transaction."""
+        query = sa.select(*RECORD).where(writes.c.carrier == write).order_by(writes.c.id)
+        with self.store.read() as connection:
+            return [record_of(row) for row in connection.execute(query)]
+
+    def open_writes(self, participant: str) -> Iterator[Record]:
+        """The writes of a participant that are not final and have something signed, in order."""
+        last = 0
+        while True:
+            query = (
+                sa.select(*RECORD)
+                .where(
+                    writes.c.chain == self._chain,
+                    writes.c.state < State.FINAL,
+                    writes.c.id > last,
+                    writes.c.participant == participant,
+                    writes.c.state.in_((State.SIGNED, State.INCLUDED)),
+                )
+                .order_by(writes.c.id)
+                .limit(CHUNK)
+            )
+            with self.store.read() as connection:
+                rows = [record_of(row) for row in connection.execute(query)]
+            yield from rows
+            if len(rows) < CHUNK:
+                return
+            last = rows[-1].id
+
+    def open_transactions(
+        self, address: str, *, first_nonce: int = 0, fate: Fate = Fate.OPEN, limit: int = 10_000
+    ) -> list[SignedTransaction]:
+        """A key's transactions whose fate is as given, by nonce and age."""
+        query = (
+            signed_query()
+            .where(
+                transactions.c.key == self._key(address),
+                transactions.c.state == fate,
+                transactions.c.state < Fate.FINAL,
+                transactions.c.nonce >= first_nonce,
+            )
+            .order_by(transactions.c.nonce, transactions.c.id)
+            .limit(limit)
+        )
+        with self.store.read() as connection:
+            return [signed_of(row) for row in connection.execute(query)]
+
+    def transactions_between(self, address: str, first: int, end: int) -> list[SignedTransaction]:
+        """A key's transactions with nonces from `first` to before `end` that are not dead."""
+        query = (
+            signed_query()
+            .where(
+                transactions.c.key == self._key(address),
+                transactions.c.nonce >= first,
+                transactions.c.nonce < end,
+                transactions.c.state != Fate.DEAD,
+            )
+            .order_by(transactions.c.nonce, transactions.c.id)
+            .limit(CHUNK)
+        )
+        with self.store.read() as connection:
+            return [signed_of(row) for row in connection.execute(query)]
+
+    def depth(self) -> dict[State, int]:
+        """How many writes are not final, by state."""
+        query = (
+            sa.select(writes.c.state, sa.func.count())
+            .where(writes.c.chain == self._chain, writes.c.state < State.FINAL)
+            .group_by(writes.c.state)
+        )
+        with self.store.read() as connection:
+            return {State(state): count for state, count in connection.execute(query)}
+
+    # Internals
+
+    def _find(
+        self, connection: sa.Connection, names: Sequence[tuple[str, str, int]]
+    ) -> dict[tuple[str, str, int], Record]:
+        found: dict[tuple[str, str, int], Record] = {}
+        by_owner: dict[tuple[str, int], list[str]] = {}
+        for participant, reference, part in names:
+            by_owner.setdefault((participant, part), []).append(reference)
+        for (participant, part), references in by_owner.items():
+            for start in range(0, len(references), CHUNK):
+                query = sa.select(*RECORD).where(
+                    writes.c.chain == self._chain,
+                    writes.c.participant == participant,
+                    writes.c.part == part,
+                    writes.c.reference.in_(references[start : start + CHUNK]),
+                )
+                for row in connection.execute(query):
+                    record = record_of(row)
+                    found[record_name(record)] = record
+        return found
+
+    def _key(self, address: str) -> int:
+        if address not in self._keys:
+            with self.store.write() as connection:
+                query = sa.select(keys.c.id).where(
+                    keys.c.chain == self._chain, keys.c.address == address
+                )
+                row = connection.execute(query).scalar()
+                if row is None:
+                    row = insert_once(
+                        connection,
+                        self.store,
+                        keys,
+                        {"chain": self._chain, "address": address, "next_nonce": 0},
+                        ["chain", "address"],
+                        query,
+                    )
+            self._keys[address] = row
+        return self._keys[address]

@@ -1,0 +1,106 @@
+"""Rows of the journal's tables as records, and rows that must be there once."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from tael.journal.records import Fate, Record, SignedTransaction, State
+from tael.store.tables import chains, keys, transactions, writes
+
+if TYPE_CHECKING:
+    from tael.store import Store
+
+RECORD = [writes.c[name] for name in Record.__dataclass_fields__]
+SIGNED = [
+    transactions.c.id,
+    transactions.c.write,
+    keys.c.address,
+    transactions.c.nonce,
+    transactions.c.hash,
+    transactions.c.raw,
+    transactions.c.state,
+    transactions.c.block_number,
+    transactions.c.block_hash,
+    transactions.c.created_ms,
+]
+CHUNK = 500
+"""Names in one question: SQLite takes about 32,000 values, PostgreSQL twice as many."""
+
+
+def record_name(record: Record) -> tuple[str, str, int]:
+    """What stands for a write in the journal."""
+    return (record.participant, record.reference, record.part)
+
+
+def chain_row(store: Store, chain_id: int, genesis_hash: str) -> int:
+    """The row of a chain, made if it is not there."""
+    query = sa.select(chains.c.id).where(
+        chains.c.chain_id == chain_id, chains.c.genesis_hash == genesis_hash
+    )
+    with store.read() as connection:
+        row = connection.execute(query).scalar()
+    if row is not None:
+        return int(row)
+    with store.write() as connection:
+        return insert_once(
+            connection,
+            store,
+            chains,
+            {"chain_id": chain_id, "genesis_hash": genesis_hash},
+            ["chain_id", "genesis_hash"],
+            query,
+        )
+
+
+def insert_once(
+    connection: sa.Connection,
+    store: Store,
+    table: sa.Table,
+    values: dict[str, object],
+    unique: list[str],
+    query: sa.Select[Any],
+) -> int:
+    """Insert a row unless it is there; returns its id, which `query` finds."""
+    connection.execute(
+        store.insert(table).values(values).on_conflict_do_nothing(index_elements=unique)
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def signed_query() -> sa.Select[Any]:
+    """Signed transactions with the address that signed them."""
+    return sa.select(*SIGNED).join(keys, keys.c.id == transactions.c.key)
+
+
+def record_of(row: Any) -> Record:
+    """A row of `writes` as a record."""
+    values = dict(row._mapping)
+    total = values["total_minor"]
+    values["total_minor"] = None if total is None else int(total)
+    values["state"] = State(values["state"])
+    return Record(**values)
+
+
+def signed_of(row: Any) -> SignedTransaction:
+    """A row of `signed_query` as a signed transaction."""
+    values = tuple(row)
+    return SignedTransaction(
+        id=values[0],
+        write=values[1],
+        sender=values[2],
+        nonce=values[3],
+        hash=values[4],
+        raw=values[5],
+        fate=Fate(values[6]),
+        block_number=values[7],
+        block_hash=values[8],
+        created_ms=values[9],
+    )
+
+
+def now_ms() -> int:
+    """This machine's clock, for people to read; nothing is decided by it."""
+    return time.time_ns() // 1_000_000

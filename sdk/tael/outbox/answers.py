@@ -1,0 +1,73 @@
+"""What a node's answers mean for what is being sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from web3.exceptions import Web3RPCError
+
+from tael.chain.connection import is_node_failure
+from tael.chain.reverts import revert_from
+from tael.errors import NodeUnavailableError, TaelError, TransactionRefusedError
+from tael.outbox.receipts import as_exception
+
+if TYPE_CHECKING:
+    from tael.rpc import Answer
+
+GAS_MARGIN_PERCENT = 15
+"""Added to a gas estimate: state may change a little between estimate and inclusion."""
+GAS_MARGIN = 5_000
+
+_KNOWN_WORDS = ("already known", "known transaction", "already imported", "alreadyknown")
+_NONCE_WORDS = ("nonce too low", "nonce is too low", "correct nonce", "nonce has already been used")
+
+
+def is_taken(words: str) -> bool:
+    """Whether an answer to a broadcast means that the node has these bytes, or their nonce."""
+    lower = words.lower()
+    return any(each in lower for each in (*_KNOWN_WORDS, *_NONCE_WORDS))
+
+
+def estimate_of(answer: Answer, limit: int) -> int | TaelError:
+    """The gas limit an estimate comes to, or why there is none."""
+    if answer.error is not None:
+        error = _as_exception(answer)
+        refusal = revert_from(error)
+        return refusal or TransactionRefusedError(
+            f"the node refused to estimate it: {words_of(answer)}"
+        )
+    gas = int(answer.result, 16)
+    if gas > limit:
+        return TransactionRefusedError(
+            f"it would take {gas} gas, and a block has {limit}: split it"
+        )
+    return min(limit, gas + gas * GAS_MARGIN_PERCENT // 100 + GAS_MARGIN)
+
+
+def result_of(answer: Answer) -> Any:
+    """The result of a question that must have one."""
+    if answer.error is not None or answer.result is None:
+        raise NodeUnavailableError(f"the node answered: {words_of(answer)}; try again later")
+    return answer.result
+
+
+def _as_exception(answer: Answer) -> Web3RPCError:
+    return as_exception(answer.error) if answer.error is not None else Web3RPCError("no error")
+
+
+def is_momentary(answer: Answer) -> bool:
+    """Whether the node only stumbled: the same question later may be answered."""
+    if answer.error is None:
+        return False
+    error = _as_exception(answer)
+    return revert_from(error) is None and is_node_failure(error)
+
+
+def is_revert(answer: Answer) -> bool:
+    """Whether a contract refused."""
+    return revert_from(_as_exception(answer)) is not None
+
+
+def words_of(answer: Answer) -> str:
+    """What the node says is wrong."""
+    return "nothing" if answer.error is None else answer.error.message[:300]
