@@ -377,6 +377,22 @@ def test_read_is_unavailable_when_only_a_stale_node_is_left(
 
 
 @pytest.mark.threat("S12")
+def test_what_an_exchange_shows_is_held_against_the_next_node(
+    proxies: list[FaultyProxy], node: Node
+) -> None:
+    chain = connect(proxies[:2])
+    proxies[1].freeze()
+    node.mine(10)
+    assert exchange(chain, [("eth_blockNumber", [])])[0].result == hex(node.block_number())
+    proxies[0].down()
+    with pytest.raises(NodeUnavailableError):
+        exchange(chain, [("eth_gasPrice", [])])
+    with pytest.raises(NodeUnavailableError, match=r"is at block \d+, another was at"):
+        exchange(chain, [("eth_gasPrice", [])])
+    assert proxies[1].requests["eth_gasPrice"] == 0
+
+
+@pytest.mark.threat("S12")
 def test_a_node_that_stands_still_is_passed_over_when_another_goes_on(
     proxies: list[FaultyProxy], node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:

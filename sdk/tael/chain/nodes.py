@@ -107,7 +107,12 @@ class Nodes:
                 f"one request has at most {MAX_BATCH_CALLS} calls and {MAX_BODY_BYTES} bytes: "
                 "send fewer at once"
             )
-        return self._ask_at(self._roster.next(), calls, as_batch=True)
+        answers = self._ask_at(self._roster.next(), calls, as_batch=True)
+        if len(self) > 1:
+            # What was handed over cannot be asked elsewhere; what it shows is held against others.
+            for call, answer in zip(calls, answers, strict=True):
+                self._roster.note_block(_block_in(call, answer)[0])
+        return answers
 
     def agree(self, method: str, params: Sequence[object], needed: int) -> dict[str, Any]:
         """One call, answered alike by several nodes.
