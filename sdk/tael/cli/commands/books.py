@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -16,9 +17,10 @@ import typer
 
 from tael.cli.command import Needs, command, group
 from tael.cli.commands.index import StoreOption, open_store
-from tael.cli.failures import ExitCode, OutputError
+from tael.cli.failures import ExitCode
 from tael.cli.session import Session
 from tael.cli.values import hexed, when
+from tael.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 app = group("Books.")
 
 SHOWN_FINDINGS = 20
+_WRONG_PLACE = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.EROFS)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 SinceOption = Annotated[
@@ -141,7 +144,8 @@ def write(out: Path | None, parts: Iterable[str]) -> None:
     """Write text to a file, all of it or nothing, or to standard output.
 
     Raises:
-        OutputError: It cannot be written there.
+        InvalidInputError: Nothing can be written there.
+        OSError: There is no room for all of it.
     """
     if out is None:
         for part in parts:
@@ -168,7 +172,9 @@ def _replacing(out: Path) -> Iterator[Any]:
                 Path(temporary.name).unlink(missing_ok=True)
                 raise
     except OSError as error:
-        raise OutputError(f"{out} could not be written: {error.strerror or error}") from error
+        if error.errno in _WRONG_PLACE:
+            raise InvalidInputError(f"{out}: {error.strerror}; name another file") from error
+        raise
 
 
 def _index(session: Session, store: str | None) -> Index:

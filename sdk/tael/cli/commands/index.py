@@ -72,9 +72,7 @@ def run(
     indexer = _indexer(session, store, finality)
     output = session.output
     if once:
-        with output.working("catching up"):
-            last = indexer.catch_up(lambda progress: _tell(session, progress))
-        _done(session, last)
+        _catch_up(session, indexer)
         return ExitCode.OK
     output.note(f"following every {poll}; Ctrl-C ends it")
     with stopping() as stopped:
@@ -176,9 +174,7 @@ def rebuild(
     database = open_store(session, store)
     with output.working("forgetting"):
         erase(database, session.manifest)
-    with output.working("catching up"):
-        last = _indexer(session, store, finality).catch_up()
-    _done(session, last)
+    _catch_up(session, _indexer(session, store, finality))
     return ExitCode.OK
 
 
@@ -204,12 +200,23 @@ def _tell(session: Session, progress: Progress) -> None:
         )
 
 
-def _done(session: Session, last: Progress) -> None:
+def _catch_up(session: Session, indexer: Indexer) -> None:
+    output = session.output
+    events = undone = 0
+
+    def count(progress: Progress) -> None:
+        nonlocal events, undone
+        events += progress.logs
+        undone += progress.undone
+        if not output.as_json:
+            _tell(session, progress)
+
+    with output.working("catching up"):
+        last = indexer.catch_up(count)
     words = f"indexed up to block {last.block}"
     if last.lag < 0:
         words += f"; the node is {-last.lag} blocks behind"
-    output = session.output
-    document = _document(last)
+    document = _document(last._replace(logs=events, undone=undone))
     output.result(document, output.styled(f"✓ {words}", "green"), bare=str(last.block))
 
 
