@@ -6,11 +6,13 @@ quick and reading a QR code loads nothing of the chain.
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tael import errors, events, qr
+    from tael import errors, events, qr, telemetry
+    from tael.aio import AsyncClient
     from tael.audit import Difference, compare
     from tael.chain import Chain, Sender
     from tael.client import Client
@@ -45,9 +47,13 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+# Nothing is printed unless the application asks for it.
+logging.getLogger("tael").addHandler(logging.NullHandler())
+
 __all__ = [
     # the client and what it needs
     "Client",
+    "AsyncClient",
     "Chain",
     "Sender",
     "Manifest",
@@ -89,11 +95,13 @@ __all__ = [
     "errors",
     "events",
     "qr",
+    "telemetry",
     "__version__",
 ]
 
-_SUBMODULES = ("errors", "events", "qr")
+_SUBMODULES = ("errors", "events", "qr", "telemetry")
 _SOURCES = {
+    "aio": ("AsyncClient",),
     "audit": ("Difference", "compare"),
     "chain": ("Chain", "Sender"),
     "client": ("Client",),
