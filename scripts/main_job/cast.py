@@ -18,7 +18,7 @@ from scripts.main_job.generate import CARDS_PER_BANK, CURRENCY_OF_BANK
 from tael import Client, PrivateKeySigner
 
 if TYPE_CHECKING:
-    from tael.testing.nodes import Node
+    from tael.testing import Node
 
 BANK_NAMES = (
     "Nine Rivers Bank",

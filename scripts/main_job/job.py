@@ -26,7 +26,7 @@ from scripts.main_job.day import read_day
 from scripts.main_job.show import Show
 from scripts.main_job.stage import open_stage
 from tael import TaelError, file_lock
-from tael.testing.nodes import NodeKind
+from tael.testing import NodeKind
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OUTPUT = ROOT / "build" / "demo"

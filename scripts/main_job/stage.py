@@ -25,8 +25,7 @@ from tael import Chain, Client, Manifest, Money, TaelError, Written
 from tael.deployment import DeploymentPlan, deploy
 from tael.errors import ContractRevertedError
 from tael.store import Store
-from tael.testing import start_node
-from tael.testing.nodes import Node, NodeKind
+from tael.testing import Node, NodeKind, start_node
 
 SCHEME_BPS = 20
 INTERCHANGE_CAP_BPS = 150
@@ -222,14 +221,17 @@ def open_stage(kind: NodeKind, folder: Path, show: Show) -> Iterator[Stage]:
             "the deployer keeps nothing"
         )
 
-        def client(role: str, chain: Chain = chain) -> Client:
+        def client(role: str, chain: Chain = chain, *, simulate: bool = True) -> Client:
             store = Store.open(folder / "journals" / f"{role}.db")
             opened.callback(store.close)
-            return opened.enter_context(Client(chain, manifest, roles[role], store=store))
+            return opened.enter_context(
+                Client(chain, manifest, roles[role], store=store, simulate=simulate)
+            )
 
         banks = [
-            # Each bank has a connection and a journal of its own, as it would at home.
-            Bank(index, name, code, client(code, _connect(node)))
+            # Each bank has a connection and a journal of its own, as it would at home. Banks know
+            # what their writes take and have none tried first: a refusal then stands in a block.
+            Bank(index, name, code, client(code, _connect(node), simulate=False))
             for index, (name, code) in enumerate(zip(BANK_NAMES, CODES, strict=True))
         ]
         yield Stage(

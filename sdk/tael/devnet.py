@@ -6,17 +6,12 @@ For development, demonstrations and tests. Every key here is public.
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import signal
 import socket
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from eth_account.hdaccount import key_from_seed
@@ -31,7 +26,7 @@ from tael.known_keys import ACCOUNTS_PER_PHRASE, TEST_PHRASES
 from tael.manifest import Manifest
 from tael.money import Money
 from tael.signers import PrivateKeySigner
-from tael.testing import Node, NodeKind, NodeStartError, start_node
+from tael.testing import Node, NodeKind, start_node
 
 PORT = 8545
 CURRENCIES = ("CNY", "HKD")
@@ -89,6 +84,7 @@ def running(
     port: int | None = None,
     chain_id: int = 1337,
     block_time_seconds: int | None = None,
+    idle_block_seconds: int | None = None,
     manifest_path: str | Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Devnet]:
@@ -99,6 +95,8 @@ def running(
         port: The port wanted; if it is taken, or None, a free one is used.
         chain_id: The chain id it reports.
         block_time_seconds: A block every so many seconds; None mines when a transaction arrives.
+        idle_block_seconds: With a block per transaction: how long the chain may stand idle before
+            it makes an empty one, so that its clock goes on; None lets it stand.
         manifest_path: Where the manifest is kept; None takes a temporary folder.
         progress: Told one line per step.
 
@@ -132,7 +130,11 @@ def running(
         else:
             path = Path(manifest_path)
             stack.callback(path.unlink, missing_ok=True)
-        yield prepare(Chain.connect(node.url), path, node=node, progress=progress)
+        devnet = prepare(Chain.connect(node.url), path, node=node, progress=progress)
+        if idle_block_seconds is not None and block_time_seconds is None:
+            stack.enter_context(node.mining_when_idle(idle_block_seconds))
+            progress(f"a block for each transaction, and one after {idle_block_seconds} s without")
+        yield devnet
 
 
 def prepare(
@@ -266,60 +268,14 @@ def describe(devnet: Devnet) -> str:
     return "\n".join(lines)
 
 
-def run(
-    kind: NodeKind = "anvil",
-    *,
-    port: int | None = PORT,
-    chain_id: int = 1337,
-    block_time_seconds: int | None = None,
-    manifest_path: str | Path | None = None,
-    as_json: bool = False,
-    show: Callable[[str], None] = print,
-) -> int:
-    """Run a devnet until Ctrl-C or SIGTERM; end what was started.
+def require_alive(devnet: Devnet) -> None:
+    """Make sure that the node still answers.
 
-    Args:
-        kind: `anvil` or `ganache`.
-        port: The port wanted; a free one is used if it is taken.
-        chain_id: The chain id it reports.
-        block_time_seconds: A block every so many seconds; None mines when a transaction arrives.
-        manifest_path: Where the manifest is kept while it runs.
-        as_json: Show one JSON object instead of text to read.
-        show: Where the text goes.
-
-    Returns:
-        Exit code: 0, or 1 if it could not start.
+    Raises:
+        NodeError: It ended by itself, or hangs; its log says why.
     """
-    stopped = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopped.set()
-        # Also while it still starts: the `with` blocks then end what was begun.
-        raise KeyboardInterrupt
-
-    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
-    quiet: Callable[[str], None] = (lambda _: None) if as_json else show
-    try:
-        with running(
-            kind,
-            port=port,
-            chain_id=chain_id,
-            block_time_seconds=block_time_seconds,
-            manifest_path=manifest_path,
-            progress=quiet,
-        ) as devnet:
-            show(json.dumps(to_dict(devnet)) if as_json else f"\n{describe(devnet)}\n")
-            quiet(f"running (process {os.getpid()}); Ctrl-C ends it")
-            stopped.wait()
-    except KeyboardInterrupt:
-        quiet("stopped")
-    except NodeStartError as error:
-        show(json.dumps({"error": error.code, "message": str(error)}) if as_json else str(error))
-        return 1
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-    return 0
+    if devnet.node is not None:
+        devnet.node.block_number()
 
 
 def to_dict(devnet: Devnet) -> dict[str, Any]:

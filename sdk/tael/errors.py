@@ -137,6 +137,29 @@ class AlreadyRunningError(TaelError):
     code = "already_running"
 
 
+class NodeStartError(TaelError):
+    """A local chain could not be started: do what the message says."""
+
+    code = "node_start"
+
+
+class NodeError(TaelError):
+    """A local chain refused a request, or did not answer it: see its log, which the message names.
+
+    Args:
+        message: The node's own words.
+        method: The JSON-RPC method that was refused.
+        data: What the node added, for example the bytes of a revert; None if nothing.
+    """
+
+    code = "node_error"
+
+    def __init__(self, message: str, *, method: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.method = method
+        self.data = data
+
+
 class IdempotencyConflictError(TaelError):
     """The reference stands for another order already: nothing was sent; use a new reference."""
 

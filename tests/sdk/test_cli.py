@@ -258,6 +258,8 @@ EXPECTED = {
     errors.ConfigurationError: ExitCode.INVALID,
     errors.MissingExtraError: ExitCode.INVALID,
     errors.NodeUnavailableError: ExitCode.NODE_UNAVAILABLE,
+    errors.NodeStartError: ExitCode.NODE_UNAVAILABLE,
+    errors.NodeError: ExitCode.NODE_UNAVAILABLE,
     errors.OutcomeUnknownError: ExitCode.OUTCOME_UNKNOWN,
 }
 

@@ -6,13 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from tael.testing import NodeError, NodeStartError, start_node
-from tael.testing import nodes as nodes_module
+from tael.testing import NodeError, NodeStartError, find_program, programs, start_node
 
 # TIMESTAMP, stored and returned: what `block.timestamp` is for a call.
 RETURN_TIMESTAMP = "0x4260005260206000f3"
@@ -158,6 +159,36 @@ def test_blocks_arrive_when_given_a_block_time(kind):
         assert wait_until(lambda: node.block_number() >= 2)
 
 
+def test_blocks_arrive_only_when_the_chain_stands_idle(kind):
+    with start_node(kind) as node:
+        first = node.block_number()
+        time.sleep(1.2)
+        assert node.block_number() == first
+        with node.mining_when_idle(0.5):
+            assert wait_until(lambda: node.block_number() >= first + 3)
+            assert abs(node.timestamp() - time.time()) <= 2
+        stopped_at = node.block_number()
+        time.sleep(1.2)
+        assert node.block_number() == stopped_at
+
+
+def test_no_block_is_added_while_transactions_make_them(kind):
+    with start_node(kind) as node, node.mining_when_idle(1):
+        first, sent = node.block_number(), 0
+        began = time.monotonic()
+        while time.monotonic() - began < 3:
+            send(node)
+            sent += 1
+        assert node.block_number() - first == sent
+
+
+def test_mining_when_idle_ends_quietly_when_the_node_is_gone(kind):
+    with start_node(kind) as node, node.mining_when_idle(0.1):
+        os.killpg(node.pid, signal.SIGKILL)
+        time.sleep(0.5)
+    assert not [each for each in threading.enumerate() if each.name == "mining-when-idle"]
+
+
 def test_nothing_is_mined_when_mining_is_off():
     with start_node("anvil", mine_automatically=False) as node:
         payer, payee = node.accounts()[:2]
@@ -196,15 +227,23 @@ def test_start_names_the_port_when_the_wanted_one_is_taken(kind):
 
 
 def test_start_says_what_to_run_when_the_program_is_missing(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr(nodes_module, "_folders_above", lambda: iter([tmp_path]))
+    monkeypatch.setattr(programs, "folders_above", lambda: iter([tmp_path]))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NodeStartError, match="make setup"), start_node(kind, log_folder=tmp_path):
         pytest.fail("started a program that is not there")
 
 
-def test_start_names_the_variable_when_it_points_nowhere(kind, tmp_path, monkeypatch):
+def test_program_is_the_named_one_when_it_can_be_run(kind, tmp_path, monkeypatch):
+    named = tmp_path / "my-node"
+    named.touch(mode=0o700)
+    monkeypatch.setenv(f"TAEL_{kind.upper()}", str(named))
+    assert find_program(kind) == [str(named)]
+
+
+@pytest.mark.parametrize("name", ["absent", ""])
+def test_start_names_the_variable_when_it_points_nowhere(kind, name, tmp_path, monkeypatch):
     variable = f"TAEL_{kind.upper()}"
-    monkeypatch.setenv(variable, str(tmp_path / "absent"))
+    monkeypatch.setenv(variable, f"{tmp_path}/{name}")
     with pytest.raises(NodeStartError, match=variable), start_node(kind, log_folder=tmp_path):
         pytest.fail("started a program that is not there")
 
@@ -225,6 +264,18 @@ def test_stop_leaves_no_process_when_the_block_ends(kind):
         node.rpc("eth_chainId")
 
 
+def test_stop_leaves_no_file_when_the_block_ends(kind, tmp_path, monkeypatch):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    with start_node(kind, log_folder=tmp_path) as node:
+        send(node)
+        (own,) = scratch.iterdir()
+        # Ganache keeps its database where temporary files go; Anvil's is in memory.
+        assert bool(list(own.rglob("*"))) is (kind == "ganache")
+    assert wait_until(lambda: not list(scratch.iterdir()))
+
+
 def test_stop_leaves_no_process_when_the_block_raises(kind):
     with pytest.raises(ZeroDivisionError), start_node(kind) as node:
         raise ZeroDivisionError
@@ -232,7 +283,7 @@ def test_stop_leaves_no_process_when_the_block_raises(kind):
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_node_ends_when_its_parent_is_ended(kind, ending):
+def test_node_ends_when_its_parent_is_ended(kind, ending, tmp_path):
     program = (
         "import sys, time\n"
         "from tael.testing import start_node\n"
@@ -246,10 +297,13 @@ def test_node_ends_when_its_parent_is_ended(kind, ending):
         stderr=subprocess.DEVNULL,
         text=True,
         cwd=Path(__file__).parent,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     with parent:
         group = int(parent.stdout.readline())
         assert len(group_members(group)) >= 2
+        assert list(tmp_path.glob("tael-node-*"))
         parent.send_signal(ending)
         parent.wait(10)
     assert wait_until(lambda: not group_members(group))
+    assert wait_until(lambda: not list(tmp_path.glob("tael-node-*")))

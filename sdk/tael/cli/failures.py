@@ -159,6 +159,21 @@ _REACTIONS: tuple[tuple[type[TaelError], ExitCode, str], ...] = (
     (errors.TermsRefusedError, ExitCode.REFUSED, "Make terms and signatures anew."),
     (errors.ContractRevertedError, ExitCode.REFUSED, "Do not repeat it; report it."),
     (
+        errors.NodeStartError,
+        ExitCode.NODE_UNAVAILABLE,
+        "`tael doctor` shows which node programs are there.",
+    ),
+    (
+        errors.NodeError,
+        ExitCode.NODE_UNAVAILABLE,
+        "Check the node, then run the same command again.",
+    ),
+    (
+        errors.IdempotencyConflictError,
+        ExitCode.REFUSED,
+        "Nothing was sent. Use a new reference for a new order.",
+    ),
+    (
         errors.AlreadyRunningError,
         ExitCode.REFUSED,
         "Nothing was done. Wait until the other process has ended, then run it again.",
@@ -170,16 +185,6 @@ _REACTIONS: tuple[tuple[type[TaelError], ExitCode, str], ...] = (
     ),
     (TaelError, ExitCode.REFUSED, "Look at the present state, then decide."),
 )
-
-# These live in modules that a command need not import: told apart by their stable code.
-_BY_CODE: Mapping[str, tuple[ExitCode, str]] = {
-    "node_start": (ExitCode.NODE_UNAVAILABLE, "`tael doctor` shows which node programs are there."),
-    "node_error": (ExitCode.NODE_UNAVAILABLE, "Check the node, then run the same command again."),
-    "idempotency_conflict": (
-        ExitCode.REFUSED,
-        "Nothing was sent. Use a new reference for a new order.",
-    ),
-}
 
 
 def describe(error: BaseException) -> Failure:
@@ -235,7 +240,7 @@ def shorten_keys(text: str) -> str:
 
 
 def _describe(error: TaelError) -> Failure:
-    exit_code, what_now = _BY_CODE.get(error.code) or next(
+    exit_code, what_now = next(
         (exit_code, words) for kind, exit_code, words in _REACTIONS if isinstance(error, kind)
     )
     message, details = error.message, dict[str, Any]()

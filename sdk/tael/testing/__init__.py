@@ -1,5 +1,7 @@
 """Local chains for tests, demonstrations and development."""
 
-from tael.testing.nodes import Node, NodeError, NodeKind, NodeStartError, start_node
+from tael.errors import NodeError, NodeStartError
+from tael.testing.nodes import Node, start_node
+from tael.testing.programs import NodeKind, find_program
 
-__all__ = ["Node", "NodeError", "NodeKind", "NodeStartError", "start_node"]
+__all__ = ["Node", "NodeError", "NodeKind", "NodeStartError", "find_program", "start_node"]

@@ -12,21 +12,20 @@ import itertools
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from tael.errors import TaelError
-
-NodeKind = Literal["anvil", "ganache"]
+from tael.errors import NodeError, NodeStartError
+from tael.testing.programs import NodeKind, find_program, folders_above
 
 MNEMONIC = "test test test test test test test test test test test junk"
 """The development phrase that everybody knows: its keys belong on local chains only."""
@@ -39,41 +38,21 @@ REQUEST_TIMEOUT_SECONDS = 120
 
 _LISTENING = re.compile(r"Listening on 127\.0\.0\.1:(\d+)")
 _PORT_ATTEMPTS = 5
-_ANVIL_PACKAGES = "@foundry-rs/anvil-{system}-{machine}/bin/anvil"
 
 # Standard input is a pipe whose other end this process holds. When that end closes, because the
 # node is to stop or because this process is gone, killed or crashed, `cat` returns and the node is
-# killed. A local chain keeps nothing, so it needs no gentler end.
+# killed. A local chain keeps nothing, so it needs no gentler end; what it wrote into its folder for
+# temporary files, Ganache its whole database, goes with it.
 _GUARD = """
 exec 3<&0
-"$@" </dev/null 3<&- &
+scratch=$1
+shift
+TMPDIR=$scratch "$@" </dev/null 3<&- &
 node=$!
 { cat <&3; kill -9 "$node"; } >/dev/null 2>&1 &
 wait "$node"
+rm -rf "$scratch"
 """
-
-
-class NodeStartError(TaelError):
-    """A local chain could not be started: do what the message says."""
-
-    code = "node_start"
-
-
-class NodeError(TaelError):
-    """A local chain refused a request, or did not answer it.
-
-    Args:
-        message: The node's own words.
-        method: The JSON-RPC method that was refused.
-        data: What the node added, for example the bytes of a revert; None if nothing.
-    """
-
-    code = "node_error"
-
-    def __init__(self, message: str, *, method: str, data: Any = None) -> None:
-        super().__init__(message)
-        self.method = method
-        self.data = data
 
 
 @dataclass(frozen=True)
@@ -200,6 +179,37 @@ class Node:
         else:
             self.rpc("evm_setTime", timestamp * 1000)
 
+    @contextmanager
+    def mining_when_idle(self, seconds: float) -> Iterator[None]:
+        """Mine a block whenever none came for so long, so that the chain's clock goes on.
+
+        A chain that mines for transactions alone tells the time of its last one for ever: no
+        deadline passes on it, and no code expires.
+
+        Args:
+            seconds: At least so long without a block, and at most twice as long.
+        """
+        stopped = threading.Event()
+
+        def run() -> None:
+            seen = -1
+            with suppress(NodeError):  # it has ended, or refuses: there is nothing to keep going
+                while not stopped.wait(seconds):
+                    latest = self.block_number()
+                    seen = latest if latest != seen else self._mine_one()
+
+        thread = threading.Thread(target=run, name="mining-when-idle", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stopped.set()
+            thread.join(STOP_TIMEOUT_SECONDS)
+
+    def _mine_one(self) -> int:
+        self.rpc("evm_mine")
+        return self.block_number()
+
     def snapshot(self) -> str:
         """Remember the chain's state and return an id for `revert`."""
         return str(self.rpc("evm_snapshot"))
@@ -266,13 +276,13 @@ def start_node(
     """
     common = (chain_id, block_time_seconds, accounts, mnemonic, gas_limit, hardfork)
     if kind == "anvil":
-        command = [*_program(kind), *_anvil_arguments(*common)]
+        command = [*find_program(kind), *_anvil_arguments(*common)]
         if not mine_automatically:
             command.append("--no-mining")
     else:
         if not mine_automatically:
             raise NodeStartError("Ganache cannot start without mining; use Anvil for that.")
-        command = [*_program(kind), *_ganache_arguments(*common)]
+        command = [*find_program(kind), *_ganache_arguments(*common)]
         if frozen_clock:
             command += ["--miner.timestampIncrement", "0"]
     command += arguments
@@ -325,49 +335,8 @@ def _ganache_arguments(
     ]
 
 
-def _program(kind: NodeKind) -> list[str]:
-    named = os.environ.get(f"TAEL_{kind.upper()}")
-    if named:
-        if not os.access(named, os.X_OK):
-            raise NodeStartError(f"TAEL_{kind.upper()}={named} is not an executable file.")
-        return [named]
-    if kind == "anvil":
-        system = os.uname().sysname.lower()
-        machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(
-            os.uname().machine, os.uname().machine
-        )
-        # The binary itself: the shim that npm puts beside it hides how the binary ended.
-        inside = _ANVIL_PACKAGES.format(system=system, machine=machine)
-    else:
-        inside = "ganache/dist/node/cli.js"
-    for folder in _folders_above():
-        found = folder / "node_modules" / inside
-        if found.is_file():
-            return [str(found)] if kind == "anvil" else [_node_js(), str(found)]
-    on_path = shutil.which(kind)
-    if on_path is not None:
-        return [on_path]
-    raise NodeStartError(
-        f"{kind} was not found. In a checkout run `make setup`; elsewhere install it and put it on "
-        f"PATH, or name it in TAEL_{kind.upper()}."
-    )
-
-
-def _node_js() -> str:
-    named = os.environ.get("NODE") or shutil.which("node")
-    if named is None:
-        raise NodeStartError("Ganache needs Node.js 18 or newer, and `node` was not found on PATH.")
-    return named
-
-
-def _folders_above() -> Iterator[Path]:
-    here = Path.cwd()
-    source = Path(__file__).resolve()
-    yield from (here, *here.parents, *source.parents)
-
-
 def _log_folder() -> Path:
-    for folder in _folders_above():
+    for folder in folders_above():
         if (folder / "node_modules").is_dir() and (folder / "pyproject.toml").is_file():
             return folder / "build" / "nodes"
     return Path(tempfile.gettempdir()) / f"tael-nodes-{os.getuid()}"
@@ -415,9 +384,10 @@ def _port_to_try(kind: NodeKind) -> int:
 
 
 def _spawn(command: Sequence[str], log_file: Path) -> subprocess.Popen[bytes]:
+    scratch = tempfile.mkdtemp(prefix="tael-node-")
     with log_file.open("wb") as log:
         return subprocess.Popen(
-            ["/bin/sh", "-c", _GUARD, "tael-node", *command],
+            ["/bin/sh", "-c", _GUARD, "tael-node", scratch, *command],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,

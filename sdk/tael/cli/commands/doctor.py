@@ -183,11 +183,11 @@ def _programs(_session: Session) -> Iterator[Check]:
 
 
 def _local_chain(kind: NodeKind) -> Check:
-    from tael.testing import NodeStartError
-    from tael.testing.nodes import _program
+    from tael.errors import NodeStartError
+    from tael.testing.programs import find_program
 
     try:
-        said = _said([*_program(kind), "--version"])
+        said = _said([*find_program(kind), "--version"])
     except NodeStartError as error:
         return Check(kind, "warn", "not found: `tael devnet` needs one of the two", str(error))
     if not said:

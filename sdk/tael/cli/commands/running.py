@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 app = group("Running.")
 
 PORT = 8545
+LOOK_SECONDS = 3.0
+IDLE_BLOCK_SECONDS = 10
+"""Deadlines are minutes and days: a clock that is behind by this much misleads nobody."""
 
 
 class NodeProgram(StrEnum):
@@ -44,6 +47,12 @@ def devnet(
     block_time: Annotated[
         int | None, typer.Option(min=1, help="Seconds between blocks; else one a transaction.")
     ] = None,
+    idle_block: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Seconds without a transaction until an empty block; 0 makes none."
+        ),
+    ] = IDLE_BLOCK_SECONDS,
     manifest: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Where the manifest is while it runs. [temporary]"),
@@ -62,6 +71,7 @@ def devnet(
                 port=port or None,
                 chain_id=chain_id,
                 block_time_seconds=block_time,
+                idle_block_seconds=idle_block or None,
                 manifest_path=manifest,
                 progress=output.note,
             ) as running,
@@ -70,7 +80,9 @@ def devnet(
             text = local.describe(running)
             output.result(local.to_dict(running), f"\n{text}\n", bare=running.chain.url)
             output.note(f"running (process {os.getpid()}); Ctrl-C ends it")
-            stopped.wait()
+            while not stopped.wait(LOOK_SECONDS):
+                # A chain that has ended by itself is an error, not something to wait for.
+                local.require_alive(running)
     except KeyboardInterrupt:
         if not is_running:
             raise InterruptionError(
