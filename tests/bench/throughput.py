@@ -28,7 +28,7 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.bench.clients import bare, brownie_py, viem_js, web3_py  # noqa: E402
+from tests.bench.clients import bare, brownie_py, tael_py, viem_js, web3_py  # noqa: E402
 from tests.bench.clients.stage import (  # noqa: E402
     Client,
     ClientFailed,
@@ -46,6 +46,7 @@ CLIENTS: tuple[Client, ...] = (
     *web3_py.CLIENTS,
     *viem_js.CLIENTS,
     *bare.CLIENTS,
+    *tael_py.CLIENTS,
 )
 
 

@@ -138,12 +138,14 @@ class Client:
             and processor seconds it measured by itself, if it has to load something first.
         mining: What it needs of the node.
         counts: How many transfers on each kind of node, so that a run takes some seconds.
+        effect: Counts on the chain what was done, so that only what happened is measured.
     """
 
     name: str
     run: Callable[[Stage, int], tuple[float, float] | None]
     mining: Mining
     counts: dict[str, int]
+    effect: Callable[[Stage], int] = Stage.received
 
 
 def measure(stage: Stage, client: Client, count: int) -> Row:
@@ -152,11 +154,11 @@ def measure(stage: Stage, client: Client, count: int) -> Row:
     Raises:
         ClientFailed: The recipient has not got exactly what was sent.
     """
-    before, node_before = stage.received(), node_cpu_seconds(stage.node)
+    before, node_before = client.effect(stage), node_cpu_seconds(stage.node)
     started, cpu_started = time.perf_counter(), cpu_seconds()
     own = client.run(stage, count)
     seconds, cpu = own or (time.perf_counter() - started, cpu_seconds() - cpu_started)
-    arrived = stage.received() - before
+    arrived = client.effect(stage) - before
     if arrived != count:
         raise ClientFailed(f"{arrived} of {count} transfers arrived")
     node_after = node_cpu_seconds(stage.node)
