@@ -172,21 +172,25 @@ class Reading:
     def _find(
         self, connection: sa.Connection, names: Sequence[tuple[str, str, int]]
     ) -> dict[tuple[str, str, int], Record]:
+        wanted = set(names)
         found: dict[tuple[str, str, int], Record] = {}
-        by_owner: dict[tuple[str, int], list[str]] = {}
-        for participant, reference, part in names:
-            by_owner.setdefault((participant, part), []).append(reference)
-        for (participant, part), references in by_owner.items():
+        by_owner: dict[str, dict[str, None]] = {}
+        for participant, reference, _ in names:
+            by_owner.setdefault(participant, {})[reference] = None
+        parts = sorted({part for _, _, part in names})
+        for participant, named in by_owner.items():
+            references = list(named)
             for start in range(0, len(references), CHUNK):
                 query = sa.select(*RECORD).where(
                     writes.c.chain == self._chain,
                     writes.c.participant == participant,
-                    writes.c.part == part,
                     writes.c.reference.in_(references[start : start + CHUNK]),
+                    writes.c.part.in_(parts),
                 )
                 for row in connection.execute(query):
                     record = record_of(row)
-                    found[record_name(record)] = record
+                    if record_name(record) in wanted:
+                        found[record_name(record)] = record
         return found
 
     def _key(self, address: str) -> int:

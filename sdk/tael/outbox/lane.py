@@ -71,6 +71,7 @@ class Lane:
         self._closed = False
         self._busy = False
         self._adopted = False
+        self._gas_limit = 30_000_000
 
     def put(self, tickets: Sequence[Ticket]) -> None:
         """Queue orders."""
@@ -137,10 +138,14 @@ class Lane:
                 if self._closed or not self._waiting:
                     self._thread = None
                     return
-                group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
+                group = self._waiting[: self._fitting()]
+                self._waiting = self._waiting[len(group) :]
                 self._busy = True
             try:
-                self._process(group)
+                if group:
+                    self._process(group)
+                else:
+                    self.watch.wait_for_room()
             except TaelError as error:
                 _fail(group, error)
             except BaseException as error:  # noqa: BLE001 - told to whoever waits for the orders
@@ -148,6 +153,21 @@ class Lane:
             finally:
                 with self._ready:
                     self._busy = False
+
+    def _fitting(self) -> int:
+        """How many of the waiting orders fit the window, as far as their gas is known."""
+        room, taken = self._room(), 0
+        for ticket in self._waiting[:GROUP]:
+            room -= ticket.order.gas or 0
+            if room < 0 and (taken or self.watch.is_busy()):
+                break
+            taken += 1
+        return taken
+
+    def _room(self) -> int:
+        """How much gas may be sent now."""
+        blocks = 1 if self.outbox.chain.is_local else WINDOW_BLOCKS
+        return blocks * self._gas_limit - self.watch.gas_in_flight()
 
     def _process(self, group: list[Ticket]) -> None:
         step = self.outbox.on_step
@@ -242,9 +262,8 @@ class Lane:
 
     def _within_window(self, group: list[Ticket], view: View) -> list[Ticket]:
         """Send no more at a time than blocks take; the rest waits for its turn."""
-        blocks = 1 if self.outbox.chain.is_local else WINDOW_BLOCKS
-        room = blocks * view.gas_limit - self.watch.gas_in_flight()
-        taken = 0
+        self._gas_limit = view.gas_limit
+        room, taken = self._room(), 0
         for ticket in group:
             room -= self._gas(ticket.order, view)
             if room < 0 and (taken or self.watch.is_busy()):

@@ -10,7 +10,6 @@ from tael.errors import AlreadyDoneError, ContractRevertedError, InvalidInputErr
 from tael.events import (
     PaymentAuthorized,
     PaymentCaptured,
-    PaymentOpened,
     PaymentSkipped,
     decode_all,
     topic_of,
@@ -212,11 +211,7 @@ class Batches:
             # The transaction as a whole was refused, and with it each of its payments.
             return {id_: BatchOutcome(id_, None, refusal) for id_ in ids}
         refusals = self._refusals(receipt)
-        accepted = {
-            event.id
-            for event in decode_all(receipt.logs)
-            if isinstance(event, (PaymentOpened, PaymentCaptured)) and isinstance(event, kind)
-        }
+        accepted = {bytes.fromhex(log["topics"][1][2:]) for log in _logs_of(receipt, kind)}
         return {
             id_: BatchOutcome(id_, gateway.written(receipt, reference, id_), None)
             if id_ in accepted
@@ -242,7 +237,7 @@ class Batches:
     def _refusals(self, receipt: Receipt) -> dict[bytes, ContractRevertedError]:
         return {
             event.id: decode_revert(event.refusal, transaction_hash=receipt.transaction_hash)
-            for event in decode_all(receipt.logs)
+            for event in decode_all(_logs_of(receipt, PaymentSkipped))
             if isinstance(event, PaymentSkipped)
         }
 
@@ -332,6 +327,12 @@ class Batches:
             [(self._gateway.escrow, "acceptanceOf", key) for key in keys]
         )
         return {key: int(answer[1]) for key, answer in zip(keys, answers, strict=True)}
+
+
+def _logs_of(receipt: Receipt, kind: type[Event]) -> list[Any]:
+    topic = topic_of(kind)
+    logs: list[Any] = list(receipt.logs)
+    return [log for log in logs if log["topics"] and log["topics"][0] == topic]
 
 
 def _chunks(groups: dict[Parties, list[int]]) -> Iterator[tuple[Parties, list[int]]]:
