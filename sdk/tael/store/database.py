@@ -195,6 +195,8 @@ def _bring_up_to_date(engine: sa.Engine) -> None:
     from tael.store.revision import HEAD
 
     with engine.connect() as connection:
+        # Looking takes no lock: a store that another process writes to can be opened meanwhile.
+        connection.execution_options(tael_reads=True)
         found = (
             connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
             if sa.inspect(connection).has_table("alembic_version")
