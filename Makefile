@@ -48,6 +48,14 @@ coverage: ## Branch coverage of the SDK and of the contracts, under build/covera
 	@$(PY) scripts/test.py --coverage
 	@$(PY) scripts/contract_coverage.py
 
+SEED ?= 1
+RUNS ?= 1
+NODE ?= anvil
+.PHONY: chaos
+chaos: ## Seeded faults on real nodes: SEED=n RUNS=n NODE=anvil or ganache
+	@scripts/setup tests
+	@$(PY) -m tests.chaos --seed $(SEED) --runs $(RUNS) --node $(NODE)
+
 .PHONY: mutants
 mutants: setup ## Mutation tests over the contracts
 	@$(PY) scripts/mutants.py

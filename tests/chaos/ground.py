@@ -22,14 +22,13 @@ from tael.terms import Terms
 from tael.testing import Node, start_node
 from tael.testing.nodes import MNEMONIC, NodeKind
 from tael.typed_data import escrow_domain
-from tests.chaos.work import Payment, Sheet
 from tests.chaos.identity import Identity
+from tests.chaos.work import Payment, Sheet
 from tests.sdk.world import ROLES, build_world
 
 ACCOUNTS = 20
 DAY_SECONDS = 86_400
-AUTHORIZE_DAYS, HOLD_DAYS, REFUND_DAYS = 5, 10, 30
-"""Further away than the clock is ever moved: what a seed orders can be done until its end."""
+HOLD_DAYS, REFUND_DAYS = 10, 30
 
 
 @dataclass(frozen=True)
@@ -124,6 +123,30 @@ class Stage:
         self._stack = contextlib.ExitStack()
         self.node = self._start()
 
+    def reorganise(self, depth: int) -> None:
+        """Put other, empty blocks in place of the latest ones; what was in these is forgotten.
+
+        Anvil has no way back to before it was started.
+        """
+        depth = min(depth, self.node.block_number() - self._first - 1)
+        if depth > 0:
+            self.node.rpc("anvil_reorg", depth, [])
+
+    def stall(self) -> None:
+        """Take transactions and mine none."""
+        if self.ground.kind == "anvil":
+            self.node.rpc("evm_setAutomine", False)
+        else:
+            self.node.rpc("miner_stop")
+
+    def go_on(self) -> None:
+        """Mine again, also what waits."""
+        if self.ground.kind == "anvil":
+            self.node.rpc("evm_setAutomine", True)
+            self.node.rpc("evm_mine")
+        else:
+            self.node.rpc("miner_start")
+
     def close(self) -> None:
         """End it."""
         self._stack.close()
@@ -137,7 +160,7 @@ class Stage:
             arguments = ["--database.dbPath", str(self._saved)]
             if self._block_seconds is not None:
                 arguments += ["--miner.blockTime", str(int(self._block_seconds))]
-        return self._stack.enter_context(
+        node = self._stack.enter_context(
             start_node(
                 self.ground.kind,
                 accounts=ACCOUNTS,
@@ -145,6 +168,8 @@ class Stage:
                 log_folder=self._folder,
             )
         )
+        self._first = node.block_number()
+        return node
 
 
 @cache
@@ -178,7 +203,7 @@ def make_sheet(ground: Ground, payments: dict[str, Payment]) -> Sheet:
         amount = Money(payment.currency, payment.amount_minor)
         issuer = key_of[payment.issuer].address
         identity = Identity(issuer, secret_of(payment.issuer))
-        authorize_before = ground.now + AUTHORIZE_DAYS * DAY_SECONDS
+        authorize_before = ground.now + payment.authorize_seconds
         capture_before = authorize_before + HOLD_DAYS * DAY_SECONDS
         terms = Terms(
             issuer=issuer,

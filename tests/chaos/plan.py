@@ -1,7 +1,9 @@
 """What a seed stands for: which node, which clients with which work, and what goes wrong when.
 
-A plan is made from the seed alone and is data alone, so that the same number gives the same storm on
-every machine. What the seed cannot fix is which thread runs first.
+A plan is made from the seed alone and is data alone, so that the same number gives the same storm
+on every machine: what happens to a request depends on whose how-manieth it is, and when something
+happens to the node or a store is measured in requests. What the seed cannot fix is which process
+runs first.
 """
 
 from __future__ import annotations
@@ -16,12 +18,14 @@ from tests.chaos.work import Order, Payment
 
 StoreKind = Literal["sqlite", "postgresql"]
 EventKind = Literal[
-    "kill_node", "outage", "reorg", "clock", "lock", "kick", "stale", "liar", "copy", "stall"
+    "kill_node", "outage", "reorg", "clock", "stall", "lock", "kick", "stale", "liar", "copy"
 ]
 
 ISSUERS = ("issuer", "other_issuer")
 ACQUIRERS = ("acquirer", "other_acquirer")
 CURRENCIES = ("CNY", "HKD")
+LONG = 5 * 86_400
+"""Further away than the clock is ever moved."""
 STEPS = ("asked", "checked", "journaled", "sent", "included", "recorded")
 
 FAULTS = (
@@ -50,14 +54,14 @@ class Event:
     """Something that happens to the node, a store or a proxy.
 
     Args:
-        at_seconds: After the storm began.
+        at_request: After so many requests of all clients.
         kind: What.
         seconds: How long it lasts, if it lasts.
         amount: Blocks of a reorganisation or of staleness, seconds of the clock.
         target: Which proxy; of stores the name.
     """
 
-    at_seconds: float
+    at_request: int
     kind: EventKind
     seconds: float = 0.0
     amount: int = 0
@@ -87,6 +91,7 @@ class WorkerPlan:
         simulate: Whether each write is tried on the node first.
         spare_pages: Pages the store may grow by before it is full, in the first life; 0 is any.
         busy_seconds: How long it waits for a lock of the store.
+        pace_seconds: How long it pauses between two orders.
         survives: Whether it is left alone when the storm ends, instead of being killed.
         is_impatient: Whether it captures before it heard that the payment was opened.
         restores: Whether its store is put back to an older copy between two lives.
@@ -101,6 +106,7 @@ class WorkerPlan:
     simulate: bool = True
     spare_pages: int = 0
     busy_seconds: float = 5.0
+    pace_seconds: float = 0.0
     survives: bool = False
     is_impatient: bool = False
     restores: bool = False
@@ -123,7 +129,7 @@ class Plan:
         workers: The clients.
         payments: What the orders are about, by reference.
         events: In order of time.
-        storm_seconds: How long things go wrong.
+        storm_requests: How many requests of the clients things go wrong for.
         bump_seconds: After how long in the pool a transaction is replaced.
     """
 
@@ -139,7 +145,7 @@ class Plan:
     workers: tuple[WorkerPlan, ...]
     payments: dict[str, Payment]
     events: tuple[Event, ...]
-    storm_seconds: float
+    storm_requests: int
     bump_seconds: float
 
     @property
@@ -181,7 +187,7 @@ class _Draft:
         self.orders.setdefault(role, []).append(order)
         return order
 
-    def payment(self, issuer: str, acquirer: str) -> Payment:
+    def payment(self, issuer: str, acquirer: str, *, authorize_seconds: int = LONG) -> Payment:
         reference = self.reference()
         payment = Payment(
             reference,
@@ -190,6 +196,7 @@ class _Draft:
             self.choose.choice(("cardholder", "other_cardholder")),
             self.choose.choice(CURRENCIES),
             self.amount(),
+            authorize_seconds,
         )
         self.payments[reference] = payment
         return payment
@@ -206,10 +213,10 @@ def make_plan(seed: int, node: NodeKind) -> Plan:
     confirmations = choose.choice((2, 3, 5)) if reorgs else 0
     draft = _Draft(choose, seed)
     _think_up(draft)
-    stores, workers = _staff(draft, is_anvil)
-    storm = choose.uniform(0.8, 1.6) if is_anvil else choose.uniform(2.0, 4.0)
+    stores, workers = _staff(draft)
+    storm = choose.randint(60, 60 + 8 * sum(map(len, draft.orders.values())))
     proxies = 3 if lies else choose.choice((1, 1, 2))
-    plan = Plan(
+    return Plan(
         seed=seed,
         node=node,
         block_seconds=block_seconds,
@@ -221,40 +228,63 @@ def make_plan(seed: int, node: NodeKind) -> Plan:
         stores=stores,
         workers=workers,
         payments=draft.payments,
-        events=_events(choose, node, storm, proxies, confirmations, stores, workers, lies=lies),
-        storm_seconds=storm,
+        events=_events(
+            choose,
+            node,
+            storm,
+            proxies,
+            confirmations,
+            stores,
+            workers,
+            lies=lies,
+            mines_at_once=not interval,
+        ),
+        storm_requests=storm,
         bump_seconds=choose.choice((0.2, 0.5, 30.0)),
     )
-    return plan
 
 
 def _think_up(draft: _Draft) -> None:
     """The work: single writes, payments with their later steps, batches, and what must fail."""
     choose = draft.choose
-    for _ in range(choose.randint(2, 5)):
+    for _ in range(choose.randint(2, 7)):
         payer, payee = choose.sample((*ISSUERS, *ACQUIRERS), 2)
-        draft.add(payer, Order("transfer", draft.reference(), draft.amount(), _currency(choose), payee))
+        draft.add(
+            payer, Order("transfer", draft.reference(), draft.amount(), _currency(choose), payee)
+        )
     for _ in range(choose.randint(0, 3)):
         bank = choose.choice((*ISSUERS, *ACQUIRERS))
-        draft.add("operator", Order("issue", draft.reference(), draft.amount(), _currency(choose), bank))
+        draft.add(
+            "operator", Order("issue", draft.reference(), draft.amount(), _currency(choose), bank)
+        )
     if choose.random() < 0.4:
         who = choose.choice(ACQUIRERS)
         draft.add(who, Order("redeem", draft.reference(), draft.amount(), _currency(choose)))
-    for _ in range(choose.randint(1, 4)):
+    for _ in range(choose.randint(2, 6)):
         issuer, acquirer = choose.choice(ISSUERS), choose.choice(ACQUIRERS)
         payment = draft.payment(issuer, acquirer)
         verb = choose.choice(("authorize", "authorize", "authorize", "charge"))
         draft.add(issuer, Order(verb, payment.reference, payments=(payment.reference,)))
         _follow_up(draft, payment, verb)
-    if choose.random() < 0.6:
+    for verb, share in (("authorize_many", 0.5), ("authorize_each", 0.25)):
+        if choose.random() > share:
+            continue
         issuer = choose.choice(ISSUERS)
-        batch = [draft.payment(issuer, choose.choice(ACQUIRERS)) for _ in range(choose.randint(2, 6))]
+        batch = [
+            draft.payment(issuer, choose.choice(ACQUIRERS)) for _ in range(choose.randint(2, 6))
+        ]
         names = tuple(each.reference for each in batch)
-        draft.add(issuer, Order("authorize_many", draft.reference(), payments=names))
+        draft.add(issuer, Order(verb, draft.reference(), payments=names))
         _capture_many(draft, batch)
     if choose.random() < 0.4:
         issuer = choose.choice(ISSUERS)
         draft.add(issuer, Order("set_cards", draft.reference(), draft.amount(), _currency(choose)))
+    if choose.random() < 0.3:
+        issuer = choose.choice(ISSUERS)
+        brief = draft.payment(issuer, choose.choice(ACQUIRERS), authorize_seconds=1_200)
+        draft.add(
+            issuer, Order("authorize", brief.reference, payments=(brief.reference,), lapses=True)
+        )
     _think_up_refusals(draft)
 
 
@@ -290,7 +320,9 @@ def _think_up_refusals(draft: _Draft) -> None:
     choose = draft.choose
     if choose.random() < 0.4:
         payer = choose.choice(ACQUIRERS)
-        order = Order("transfer", draft.reference(), 10**13, _currency(choose), "issuer", fails=True)
+        order = Order(
+            "transfer", draft.reference(), 10**13, _currency(choose), "issuer", fails=True
+        )
         draft.add(payer, order)
     if choose.random() < 0.4:
         role = choose.choice([each for each in draft.orders if each != "operator"])
@@ -311,9 +343,7 @@ def _currency(choose: random.Random) -> str:
     return choose.choice(CURRENCIES)
 
 
-def _staff(
-    draft: _Draft, is_anvil: bool
-) -> tuple[dict[str, StoreKind], tuple[WorkerPlan, ...]]:
+def _staff(draft: _Draft) -> tuple[dict[str, StoreKind], tuple[WorkerPlan, ...]]:
     """Processes for the roles that have work; some roles are shared by two."""
     choose = draft.choose
     kind: StoreKind = "postgresql" if choose.random() < 0.15 else "sqlite"
@@ -326,14 +356,30 @@ def _staff(
         stores[store] = kind
         orders = tuple(draft.orders[role])
         lists = [orders]
+        if choose.random() < 0.2:
+            lists[0] = (*orders, *choose.sample(orders, choose.randint(1, len(orders))))
         if role == shared:
-            # Both try all of it, in another order: whoever is second must find it done.
-            lists.append(tuple(choose.sample(orders, len(orders))))
+            # Both try all of it, in another order: whoever is second must find it done. What one
+            # authorizes in a batch the other may authorize alone.
+            other = choose.sample(orders, len(orders))
+            if choose.random() < 0.5:
+                other += [each for order in orders for each in _apart(order)]
+            lists.append(tuple(other))
         restores = kind == "sqlite" and not together and role != shared and choose.random() < 0.12
         for number, own in enumerate(lists):
             name = role if number == 0 else f"{role}-2"
-            workers.append(_worker(choose, name, role, store, own, restores=restores))
+            filled = kind == "sqlite"
+            workers.append(
+                _worker(choose, name, role, store, own, restores=restores, can_fill=filled)
+            )
     return stores, tuple(workers)
+
+
+def _apart(order: Order) -> list[Order]:
+    """The payments of a batch, each by itself."""
+    if order.verb not in ("authorize_many", "authorize_each"):
+        return []
+    return [Order("authorize", name, payments=(name,)) for name in order.payments]
 
 
 def _worker(
@@ -344,6 +390,7 @@ def _worker(
     orders: tuple[Order, ...],
     *,
     restores: bool,
+    can_fill: bool,
 ) -> WorkerPlan:
     kills: list[Kill] = []
     while choose.random() < 0.45 and len(kills) < 3:
@@ -361,8 +408,9 @@ def _worker(
         kills=tuple(kills),
         threads=choose.choice((1, 1, 4)),
         simulate=choose.random() < 0.8,
-        spare_pages=choose.randint(1, 8) if choose.random() < 0.1 else 0,
+        spare_pages=choose.randint(1, 8) if can_fill and choose.random() < 0.12 else 0,
         busy_seconds=choose.choice((0.1, 0.3, 5.0)),
+        pace_seconds=choose.choice((0.0, 0.0, 0.03, 0.1)),
         survives=choose.random() < 0.5,
         is_impatient=choose.random() < 0.25,
         restores=restores,
@@ -370,11 +418,11 @@ def _worker(
 
 
 def _rates(choose: random.Random) -> dict[str, float]:
-    """Some kinds of fault, each with its rate; together up to a sixth of all requests."""
+    """Some kinds of fault, each with its rate; together up to a quarter of all requests."""
     if choose.random() < 0.1:
         return {}
     kinds = choose.sample(FAULTS, choose.randint(1, 7))
-    total = choose.choice((0.02, 0.06, 0.12, 0.16))
+    total = choose.choice((0.03, 0.08, 0.15, 0.25))
     weights = [choose.uniform(0.3, 1.0) for _ in kinds]
     return {
         kind: total * weight / sum(weights) for kind, weight in zip(kinds, weights, strict=True)
@@ -384,18 +432,19 @@ def _rates(choose: random.Random) -> dict[str, float]:
 def _events(
     choose: random.Random,
     node: NodeKind,
-    storm: float,
+    storm: int,
     proxies: int,
     confirmations: int,
     stores: dict[str, StoreKind],
     workers: Sequence[WorkerPlan],
     *,
     lies: bool,
+    mines_at_once: bool,
 ) -> tuple[Event, ...]:
     events: list[Event] = []
 
-    def at(share: float = 1.0) -> float:
-        return choose.uniform(0.05, storm * share)
+    def at(share: float = 1.0) -> int:
+        return choose.randint(5, int(storm * share))
 
     if confirmations:
         for _ in range(choose.randint(1, 4)):
@@ -404,8 +453,10 @@ def _events(
         events.append(Event(at(0.7), "kill_node", seconds=choose.uniform(0.0, 0.2)))
     if choose.random() < 0.25:
         events.append(Event(at(0.8), "outage", seconds=choose.uniform(0.1, 0.5)))
-    if choose.random() < 0.25:
+    if choose.random() < 0.3:
         events.append(Event(at(), "clock", amount=choose.choice((61, 1_800, 3_700, 90_000))))
+    if mines_at_once and choose.random() < 0.2:
+        events.append(Event(at(0.8), "stall", seconds=choose.uniform(0.1, 0.7)))
     if choose.random() < 0.3:
         store = choose.choice(sorted(stores))
         kind: EventKind = "lock" if stores[store] == "sqlite" else "kick"
@@ -423,4 +474,4 @@ def _events(
     for worker in workers:
         if worker.restores:
             events.append(Event(at(0.3), "copy", target=worker.store))
-    return tuple(sorted(events, key=lambda event: event.at_seconds))
+    return tuple(sorted(events, key=lambda event: event.at_request))

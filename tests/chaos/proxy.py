@@ -46,6 +46,7 @@ class Way:
         self._node = node
         self._count: Counter[str] = Counter()
         self.happened: Counter[str] = Counter()
+        self.seen = 0
         self.is_down = False
         self.is_calm = False
         self.lies = False
@@ -53,6 +54,7 @@ class Way:
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one HTTP request, or do to it what the seed says."""
+        self.seen += 1
         if self.is_down:
             return self._hang_up(request)
         try:
@@ -66,7 +68,7 @@ class Way:
         name = f"{self._plan.seed} {self._number} {key} {self._count[key]}"
         choose = random.Random(name)
         fault = self._fault(choose)
-        self.happened[fault] += 1
+        self.happened["calm" if self.is_calm else fault] += 1
         try:
             return await self._answer(request, choose, fault, calls, document)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
@@ -247,6 +249,9 @@ class Switchboard:
         number, blocks = order
         head = 0 if blocks is None else await self._node.head()
         self._ways[number].stale_at = None if blocks is None else max(0, head - blocks)
+
+    async def _seen(self, _value: Any) -> int:
+        return sum(way.seen for way in self._ways)
 
     async def _happened(self, _value: Any) -> dict[str, int]:
         return dict(sum((way.happened for way in self._ways), Counter()))

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import sqlite3
+import time
 import uuid
 from collections.abc import Iterator
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from tests.chaos.child import settle_in
 from tests.chaos.plan import Plan
+
+_fork = multiprocessing.get_context("fork")
 
 
 class Stores:
@@ -27,7 +33,7 @@ class Stores:
         self._plan = plan
         self._folder = folder
         self._server = postgresql
-        self._locks: dict[str, sqlite3.Connection] = {}
+        self._holders: list[ForkProcess] = []
         self._databases: dict[str, str] = {}
 
     def __enter__(self) -> Stores:
@@ -38,8 +44,7 @@ class Stores:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        for name in list(self._locks):
-            self.unlock(name)
+        self.unlock()
         for database in self._databases.values():
             self._command(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
 
@@ -61,25 +66,21 @@ class Stores:
 
     # What happens to them
 
-    def lock(self, name: str) -> None:
-        """Hold the write lock, as a backup or another program does."""
+    def lock(self, name: str, seconds: float) -> None:
+        """Hold the write lock for a while, as a backup or another program does."""
         file = self.file(name)
-        if file is None or not file.exists() or name in self._locks:
-            return
-        connection = sqlite3.connect(file, timeout=0.5, isolation_level=None)
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            connection.close()
-            return
-        self._locks[name] = connection
+        if file is not None and file.exists():
+            # In a process of its own: SQLite's locks are nothing to fork with.
+            holder = _fork.Process(target=_hold, args=(file, seconds))
+            holder.start()
+            self._holders.append(holder)
 
-    def unlock(self, name: str) -> None:
-        """Let it go."""
-        connection = self._locks.pop(name, None)
-        if connection is not None:
-            connection.rollback()
-            connection.close()
+    def unlock(self) -> None:
+        """Let go of all locks."""
+        for holder in self._holders:
+            holder.kill()
+            holder.join()
+        self._holders.clear()
 
     def kick(self, name: str) -> None:
         """Cut all connections to a PostgreSQL store, as a failover does."""
@@ -151,6 +152,15 @@ class Stores:
                 connection.execute(sa.text(text))
         finally:
             engine.dispose()
+
+
+def _hold(file: Path, seconds: float) -> None:
+    settle_in()
+    connection = sqlite3.connect(file, timeout=0.5, isolation_level=None)
+    with contextlib.suppress(sqlite3.OperationalError):
+        connection.execute("BEGIN IMMEDIATE")
+        time.sleep(seconds)
+    # Ends with the process, as the lock does.
 
 
 def _plain_url(url: str) -> str:

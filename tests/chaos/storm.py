@@ -7,9 +7,8 @@ import multiprocessing
 import os
 import shutil
 import signal
-import sqlite3
 import time
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkProcess
 from pathlib import Path
@@ -17,14 +16,16 @@ from typing import Any
 
 from tests.chaos import proxy
 from tests.chaos.child import settle_in
-from tests.chaos.ground import Ground, Stage, make_sheet
+from tests.chaos.ground import Ground, Stage, lines, make_sheet
 from tests.chaos.plan import Event, Plan, WorkerPlan
 from tests.chaos.stores import Stores
 from tests.chaos.verdict import Finding, judge
 from tests.chaos.worker import Life, live
 
-CALM_SECONDS = 30.0
+LONGEST_STORM_SECONDS = {"anvil": 8.0, "ganache": 20.0}
+CALM_SECONDS = 45.0
 """How long the clients have to finish once nothing goes wrong any more."""
+ENCORES = 2
 _TICK_SECONDS = 0.01
 
 _fork = multiprocessing.get_context("fork")
@@ -91,6 +92,7 @@ class Client:
         self.plan = plan
         self.life = 0
         self.deaths = 0
+        self.encores = 0
         self.process: ForkProcess | None = None
 
     @property
@@ -130,7 +132,7 @@ class Storm:
         self.sheet = make_sheet(ground, plan.payments)
         self.clients = [Client(worker) for worker in plan.workers]
         self.stores = Stores(plan, folder, postgresql)
-        self.counts: dict[str, int] = {}
+        self.counts: Counter[str] = Counter()
         self._ends: list[tuple[float, Event]] = []
 
     def run(self) -> list[Finding]:
@@ -142,34 +144,34 @@ class Storm:
             self.proxies = Proxies(self.plan, self.stage.node.url)
             stack.callback(self.proxies.close)
             stack.callback(self._end_clients)
-            t=[time.monotonic()]
-            self._rage(); t.append(time.monotonic())
+            self._rage()
             self._calm_down()
-            late = self._finish(); t.append(time.monotonic())
+            late = self._finish()
             self._count("faults", self.proxies.tell("happened") or {})
             self._end_clients()
             self._settle()
-            x = late + judge(
+            return late + judge(
                 self.plan, self.ground, self.sheet, self.folder, self.stage.node, self.stores
             )
-            t.append(time.monotonic()); print([round(b-a,1) for a,b in zip(t,t[1:])])
-            return x
 
     # The storm
 
     def _rage(self) -> None:
         for client in self.clients:
             self._start(client, is_last=False)
-        began = time.monotonic()
+        deadline = time.monotonic() + LONGEST_STORM_SECONDS[self.plan.node]
         events = list(self.plan.events)
-        while (now := time.monotonic() - began) < self.plan.storm_seconds:
-            while events and events[0].at_seconds <= now:
-                _t=time.monotonic(); _e=events.pop(0); self._begin(_e, now); print("   ", _e.kind, round(time.monotonic()-_t,2))
+        while (now := time.monotonic()) < deadline:
+            seen = self.proxies.tell("seen")
+            while events and events[0].at_request <= seen:
+                self._begin(events.pop(0), now)
             for at, event in [each for each in self._ends if each[0] <= now]:
                 self._ends.remove((at, event))
                 self._end(event)
             self._bury()
-            if not any(client.is_running for client in self.clients) and not events:
+            if not any(client.is_running for client in self.clients):
+                break
+            if seen >= self.plan.storm_requests and not self._ends:
                 break
             time.sleep(_TICK_SECONDS)
         for _, event in self._ends:
@@ -177,16 +179,19 @@ class Storm:
         self._ends.clear()
 
     def _bury(self) -> None:
-        """Start anew whoever was killed."""
+        """Start anew whoever was killed, and a few times whoever was done too soon."""
         for client in self.clients:
             if client.is_running or client.process is None:
                 continue
-            if client.join() == -signal.SIGKILL:
-                client.deaths += 1
-                client.life += 1
-                if client.plan.restores and client.life == 1:
-                    self.stores.restore(client.plan.store)
-                self._start(client, is_last=False)
+            was_killed = client.join() == -signal.SIGKILL
+            if not was_killed and (client.process.exitcode or client.encores >= ENCORES):
+                continue
+            client.deaths += was_killed
+            client.encores += not was_killed
+            client.life += 1
+            if client.plan.restores and client.life == 1:
+                self.stores.restore(client.plan.store)
+            self._start(client, is_last=False)
 
     def _start(self, client: Client, *, is_last: bool) -> None:
         kills = client.plan.kills
@@ -199,7 +204,9 @@ class Storm:
             is_last=is_last,
             ground=self.ground,
             sheet=self.sheet,
-            urls=tuple(f"http://127.0.0.1:{port}/{client.plan.name}" for port in self.proxies.ports),
+            urls=tuple(
+                f"http://127.0.0.1:{port}/{client.plan.name}" for port in self.proxies.ports
+            ),
             store=self.stores.url(client.plan.store),
             folder=self.folder,
         )
@@ -214,12 +221,13 @@ class Storm:
         elif event.kind == "outage":
             self.proxies.tell("down")
         elif event.kind == "reorg":
-            with contextlib.suppress(Exception):
-                node.rpc("anvil_reorg", event.amount, [])
+            self.stage.reorganise(event.amount)
         elif event.kind == "clock":
             node.rpc("evm_increaseTime", event.amount)
+        elif event.kind == "stall":
+            self.stage.stall()
         elif event.kind == "lock":
-            self.stores.lock(event.target)
+            self.stores.lock(event.target, event.seconds)
         elif event.kind == "kick":
             self.stores.kick(event.target)
         elif event.kind == "copy":
@@ -234,8 +242,8 @@ class Storm:
     def _end(self, event: Event) -> None:
         if event.kind == "outage":
             self.proxies.tell("up")
-        elif event.kind == "lock":
-            self.stores.unlock(event.target)
+        elif event.kind == "stall":
+            self.stage.go_on()
         elif event.kind == "stale":
             self.proxies.tell("stale", (int(event.target), None))
         elif event.kind == "liar":
@@ -253,6 +261,7 @@ class Storm:
 
     def _calm_down(self) -> None:
         self.proxies.tell("calm")
+        self.stores.unlock()
         for client in self.clients:
             if client.is_running and not client.plan.survives:
                 client.kill()
@@ -287,7 +296,9 @@ class Storm:
             time.sleep(0.2)
             return [Finding("stuck", f"{who} does not finish")]
         code = client.join()
-        return [] if code in (0, -signal.SIGKILL) else [Finding("broken", f"{who} ended with {code}")]
+        return (
+            [] if code in (0, -signal.SIGKILL) else [Finding("broken", f"{who} ended with {code}")]
+        )
 
     def _settle(self) -> None:
         """Blocks on top until everything is final."""
@@ -301,8 +312,7 @@ class Storm:
 
     def _count(self, prefix: str, counts: dict[str, int]) -> None:
         for name, count in counts.items():
-            key = f"{prefix} {name}"
-            self.counts[key] = self.counts.get(key, 0) + count
+            self.counts[f"{prefix}: {name or 'none'}"] += count
 
 
 def run_plan(plan: Plan, ground: Ground, folder: Path, postgresql: str | None) -> Report:
@@ -310,10 +320,30 @@ def run_plan(plan: Plan, ground: Ground, folder: Path, postgresql: str | None) -
     started = time.monotonic()
     storm = Storm(plan, ground, folder, postgresql)
     findings = storm.run()
-    storm.counts["kills of clients"] = sum(client.deaths for client in storm.clients)
-    storm.counts["references"] = sum(len(worker.orders) for worker in plan.workers)
-    if not findings and not os.environ.get("KEEP"):
+    counts = storm.counts + _told(plan, folder)
+    counts["seeds: all"] += 1
+    counts["references: all"] += sum(len(worker.orders) for worker in plan.workers)
+    counts["kills: of clients"] += sum(client.deaths for client in storm.clients)
+    if findings:
+        text = "\n".join([plan.line, *map(str, findings)])
+        (folder / "findings.txt").write_text(text + "\n")
+    else:
         shutil.rmtree(folder, ignore_errors=True)
-    return Report(
-        plan.line, findings, time.monotonic() - started, storm.counts, str(folder)
-    )
+    return Report(plan.line, findings, time.monotonic() - started, dict(counts), str(folder))
+
+
+def _told(plan: Plan, folder: Path) -> Counter[str]:
+    """What the clients were told, counted."""
+    counts: Counter[str] = Counter()
+    for worker in plan.workers:
+        for line in lines(folder / f"{worker.name}.jsonl"):
+            told = line["told"]
+            if told == "error":
+                counts[f"errors: {line['error']}"] += 1
+            elif told == "resolved":
+                counts[f"resolved: {line['state']}"] += 1
+            elif told == "change":
+                counts[f"heard: {line['status']}"] += 1
+            elif told == "written":
+                counts["written: " + ("again" if line["repeated"] else "first")] += 1
+    return counts

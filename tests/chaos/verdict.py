@@ -125,17 +125,25 @@ class Case:
                 continue
             if len(found) > 1 and not self._may_repeat(each):
                 yield Finding("twice", f"{where} took effect {len(found)} times: {found}")
-            if not found:
+            if not found and not each.order.lapses:
                 yield Finding("never", f"{where} did not take effect")
             for effect in found:
-                if effect.values != each.values:
+                if effect.values not in (each.values, *self._rivals(each)):
                     yield Finding("other", f"{where}: ordered {each.values}, found {effect}")
+
+    def _rivals(self, each: Expected) -> Iterator[tuple[str | int, ...]]:
+        """What else was ordered under the same reference: whichever came first counts."""
+        for worker in self.plan.workers:
+            for order in worker.orders:
+                if order.conflicts and (worker.role, order.reference) == (
+                    each.role,
+                    each.reference,
+                ):
+                    yield (*each.values[:-1], order.amount_minor)
 
     def _may_repeat(self, each: Expected) -> bool:
         # What has no key on the chain is only as safe as its journal; set twice, it stands as once.
-        return each.order.verb == "set_cards" and self.stores.was_restored(
-            self.store_of[each.role]
-        )
+        return each.order.verb == "set_cards" and self.stores.was_restored(self.store_of[each.role])
 
     # Nobody was told what is not so
 
@@ -192,9 +200,7 @@ class Case:
         elif not effects:
             yield Finding("told", f"written, and nothing is there: {line}")
 
-    def _final(
-        self, line: dict[str, Any], effects: list[Effect], how: str
-    ) -> Iterator[Finding]:
+    def _final(self, line: dict[str, Any], effects: list[Effect], how: str) -> Iterator[Finding]:
         hashes = {effect.transaction for effect in effects}
         if line["transaction"] not in hashes and not self._is_without_effect(line):
             yield Finding("told", f"{how}, and the chain has {effects}: {line}")
@@ -288,7 +294,9 @@ class Case:
     def _nonces(self, name: str, rows: list[dict[str, Any]]) -> Iterator[Finding]:
         by_key: dict[str, set[int]] = defaultdict(set)
         for row in rows:
-            by_key[row["address"]].add(row["nonce"])
+            # What another transaction overtook is dead: signed after a nonce that was not true.
+            if row["state"] != 3:
+                by_key[row["address"]].add(row["nonce"])
         mined: dict[str, set[int]] = defaultdict(set)
         for transaction in self.truth.transactions.values():
             mined[transaction["from"].lower()].add(int(transaction["nonce"], 16))
@@ -316,7 +324,7 @@ def _expected(plan: Plan, ground: Ground, sheet: Sheet) -> Iterator[Expected]:
             token = manifest.token(order.currency).lower() if order.currency else ""
             for payment, key, values in _keys(order, who.lower(), identity, sheet, token):
                 reference = order.reference
-                if order.verb == "authorize_many" and payment is not None:
+                if order.verb.startswith("authorize") and payment is not None:
                     reference = payment
                 yield Expected(reference, order, payment, key, values, worker.role)
 
@@ -338,7 +346,7 @@ def _keys(
     elif order.verb == "set_cards":
         key = ("set_cards", who, card_of(reference).lower(), token)
         yield None, key, (amount, 2 * amount, 1)
-    elif order.verb in ("authorize", "charge", "authorize_many"):
+    elif order.verb in ("authorize", "charge", "authorize_many", "authorize_each"):
         verb = "charge" if order.verb == "charge" else "authorize"
         for name in order.payments:
             signed = sheet.signed[name]

@@ -24,6 +24,7 @@ Verb = Literal[
     "authorize",
     "charge",
     "authorize_many",
+    "authorize_each",
     "capture",
     "capture_many",
     "void",
@@ -42,6 +43,7 @@ class Payment:
     card: str
     currency: str
     amount_minor: int
+    authorize_seconds: int
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Order:
         payments: References of the payments it is about.
         fails: Whether the contract must refuse it, whatever happens.
         conflicts: Whether its reference stands for another body.
+        lapses: Whether time may run out for it, so that it is refused in the end.
     """
 
     verb: Verb
@@ -68,6 +71,7 @@ class Order:
     payments: tuple[str, ...] = ()
     fails: bool = False
     conflicts: bool = False
+    lapses: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,12 @@ def perform(client: Client, order: Order, sheet: Sheet) -> list[Written | BatchO
     signed = [sheet.signed[name] for name in order.payments]
     if order.verb == "authorize_many":
         return list(payments.authorize_many(signed, reference=reference))
+    if order.verb == "authorize_each":
+        return list(payments.authorize_each(signed))
     if order.verb == "capture_many":
-        totals = [(each, sheet.amounts[name]) for name, each in zip(order.payments, signed, strict=True)]
+        totals = [
+            (each, sheet.amounts[name]) for name, each in zip(order.payments, signed, strict=True)
+        ]
         return list(payments.capture_many(totals, reference=reference))
     if order.verb in ("authorize", "charge"):
         return [getattr(payments, order.verb)(signed[0], reference=reference)]
@@ -99,7 +107,9 @@ def perform(client: Client, order: Order, sheet: Sheet) -> list[Written | BatchO
     if order.verb == "set_cards":
         card = CardEntry(card_of(reference), amount, amount + amount)
         return [client.directory.set_cards([card], reference=reference)]
-    return [getattr(balances, order.verb)(sheet.addresses[order.payee], amount, reference=reference)]
+    return [
+        getattr(balances, order.verb)(sheet.addresses[order.payee], amount, reference=reference)
+    ]
 
 
 def card_of(reference: str) -> str:
@@ -109,5 +119,6 @@ def card_of(reference: str) -> str:
 
 def references_of(order: Order) -> list[str]:
     """What an order's fate can be asked by: its own reference, and those of a batch's payments."""
-    own = [order.reference]
-    return own + list(order.payments) if order.verb == "authorize_many" else own
+    if order.verb == "authorize_each":
+        return list(order.payments)
+    return [order.reference, *(order.payments if order.verb == "authorize_many" else ())]

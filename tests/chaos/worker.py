@@ -19,10 +19,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 
 from tael import Chain, Client, Written
 from tael.chain import connection, endpoint, roster
@@ -30,10 +32,10 @@ from tael.errors import (
     ContractRevertedError,
     IdempotencyConflictError,
     NetworkMismatchError,
-    NodeUnavailableError,
-    OutcomeUnknownError,
     StoreError,
     TransactionRefusedError,
+    TryAgainError,
+    WrongTimeError,
 )
 from tael.models import BatchOutcome, Resolution
 from tael.outbox import Change, FeePolicy, watch
@@ -53,17 +55,13 @@ FULL_TIMES = 4
 """How often a full disk is met before somebody makes room."""
 
 # Imported before the processes part, or each of them would spend its first life importing it.
-_ = migrate
+_ = (migrate, structlog)
 
-CALL_AGAIN = (
-    NodeUnavailableError,
-    OutcomeUnknownError,
-    StoreError,
-    TransactionRefusedError,
-    NetworkMismatchError,
-)
-"""After these an integrator calls again with the same reference. (After the last one it would first
-look which network its node serves; here the liar is found out and left alone by itself.)"""
+MENDED = (TransactionRefusedError, NetworkMismatchError)
+"""After these somebody must mend something first. Here it mends itself: a nonce that went elsewhere
+is signed anew, and the node that lied about its chain is found out and left alone."""
+
+GOES_ON = (TryAgainError, *MENDED)
 
 _HASTE: Sequence[tuple[Any, str, float]] = (
     (watch, "CONFIRM_SECONDS", 0.05),
@@ -171,7 +169,7 @@ class Worker:
         store.engine.dispose()
 
     def _make_room(self) -> None:
-        self._full_times += 1
+        self._full_times += self._is_full
         if self._is_full and self._full_times >= FULL_TIMES:
             self._is_full = False
             self._store.engine.dispose()
@@ -202,9 +200,9 @@ class Worker:
                     fees=FeePolicy(bump_after_seconds=plan.bump_seconds),
                     on_step=self._step,
                 )
-                client.listen(lambda change: self._note_change(client, change))
+                client.listen(partial(self._note_change, client))
                 return client
-            except CALL_AGAIN as error:
+            except GOES_ON as error:
                 self._note_error("connect", since, error)
                 time.sleep(PAUSE_SECONDS)
 
@@ -224,11 +222,16 @@ class Worker:
             for resolution in self.client.resume(wait_seconds=0.3):
                 self._note_resolution(resolution, since)
         with ThreadPoolExecutor(self.life.worker.threads) as pool:
-            for _ in pool.map(self.carry_out, orders):
+            for _ in pool.map(self._begin, orders):
                 pass
             for _ in pool.map(self.confirm, orders):
                 pass
         self.diary.note("finished", time.time())
+
+    def _begin(self, order: Order) -> None:
+        if not self.life.is_last:
+            time.sleep(self.life.worker.pace_seconds)
+        self.carry_out(order)
 
     def carry_out(self, order: Order) -> None:
         """The loop an integrator writes: the same call, until it says what became of it."""
@@ -238,14 +241,14 @@ class Worker:
             since = time.time()
             try:
                 results = perform(self.client, order, self.life.sheet)
-            except CALL_AGAIN as error:
+            except GOES_ON as error:
                 self._note_error(order.reference, since, error)
             except IdempotencyConflictError as error:
                 self._note_error(order.reference, since, error)
                 return
             except ContractRevertedError as error:
                 self._note_error(order.reference, since, error)
-                if order.fails:
+                if order.fails or (order.lapses and isinstance(error, WrongTimeError)):
                     return
             else:
                 self._note_results(order, results, since)
@@ -276,14 +279,14 @@ class Worker:
                 since = time.time()
                 try:
                     resolution = self.client.resolve(reference)
-                except CALL_AGAIN as error:
+                except GOES_ON as error:
                     self._note_error(reference, since, error)
                     time.sleep(PAUSE_SECONDS)
                     continue
                 self._note_resolution(resolution, since)
                 if resolution.state == "settled" and resolution.status == "final":
                     break
-                if order.fails and resolution.state == "absent":
+                if (order.fails or order.lapses) and resolution.state == "absent":
                     break
                 if order.fails and resolution.status is None:
                     self._give_up(order)
@@ -295,8 +298,10 @@ class Worker:
         """Make sure that what was refused can never take effect."""
         since = time.time()
         try:
-            written = self.client.balances.cancel_transfer(order.currency, reference=order.reference)
-        except (*CALL_AGAIN, ContractRevertedError) as error:
+            written = self.client.balances.cancel_transfer(
+                order.currency, reference=order.reference
+            )
+        except (*GOES_ON, ContractRevertedError) as error:
             self._note_error(order.reference, since, error)
         else:
             self.diary.note("cancelled", since, reference=order.reference, status=written.status)
@@ -306,7 +311,7 @@ class Worker:
         since = time.time()
         try:
             yield
-        except CALL_AGAIN as error:
+        except GOES_ON as error:
             self._note_error(what, since, error)
 
     # Writing down
