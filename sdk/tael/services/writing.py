@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ class Writing:
         self.simulate = simulate
         self._make_outbox = outbox
         self._outbox: Outbox | None = None
+        self._making = threading.Lock()
 
     @property
     @abstractmethod
@@ -54,7 +56,10 @@ class Writing:
     def outbox(self) -> Outbox:
         """Sends what is journaled."""
         if self._outbox is None:
-            self._outbox = self._make_outbox()
+            # Many threads may begin at once, and a key has one lane.
+            with self._making:
+                if self._outbox is None:
+                    self._outbox = self._make_outbox()
         return self._outbox
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 _UPGRADE_LOCK = 0x7461656C
 """Any number, the same in every process: "tael"."""
+_ONE_AT_A_TIME = threading.Lock()
+"""Alembic keeps what it works on in variables of its modules."""
 
 
 def upgrade(engine: sa.Engine, revision: str = "head") -> None:
@@ -40,7 +43,7 @@ def _with_connection(engine: sa.Engine, run: Callable[[Config], None]) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
-    with engine.begin() as connection:
+    with _ONE_AT_A_TIME, engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
         found = MigrationContext.configure(connection).get_current_revision()
