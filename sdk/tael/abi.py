@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import eth_abi
@@ -143,7 +143,7 @@ def _static_size(type_: str) -> int:
     return sum(map(_static_size, _members(type_))) if type_.startswith("(") else 32
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _checked(value: str) -> bytes:
     # Few addresses are used often, and checking the sum of one takes a hash.
     if not is_address(value):

@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from tael.errors import ConfigurationError
+from web3.exceptions import Web3RPCError
+
+from tael.errors import ConfigurationError, NodeUnavailableError
 from tael.rpc import request
 
 if TYPE_CHECKING:
@@ -83,9 +85,9 @@ class Finality:
             NodeUnavailableError: The node did not answer properly.
         """
         if self.kind == "finalized":
-            return _final_block_of(chain)
+            return _agreed(chain, _final_block_of(chain))
         head = int(request(chain, "eth_blockNumber"), 16)
-        return head - self.confirmations
+        return _agreed(chain, head) - self.confirmations
 
     def __str__(self) -> str:
         return str(self.confirmations) if self.kind == "confirmations" else self.kind
@@ -94,9 +96,16 @@ class Finality:
 def _final_block_of(chain: Chain) -> int:
     try:
         block: Any = request(chain, "eth_getBlockByNumber", "finalized", False)
-    except Exception as error:
-        # Nodes without the notion word their refusal as they like; a node that is away is another.
-        if getattr(error, "__cause__", None) is None or "refuses" not in str(error):
+    except NodeUnavailableError as error:
+        if not isinstance(error.__cause__, Web3RPCError):
             raise
+        # The node answered, and knows no such block: every client words that differently.
         return 0
     return int(block["number"], 16) if block else 0
+
+
+def _agreed(chain: Chain, number: int) -> int:
+    """The number, if enough nodes have that block: one node alone could claim any height."""
+    if chain.agreement > 1:
+        chain.agree("eth_getBlockByNumber", [hex(number), False])
+    return number

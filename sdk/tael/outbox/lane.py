@@ -146,9 +146,9 @@ class Lane:
                     self._process(group)
                 else:
                     self.watch.wait_for_room()
-            except TaelError as error:
-                _fail(group, error)
             except BaseException as error:  # noqa: BLE001 - told to whoever waits for the orders
+                # What was signed before it broke is in the journal, and is taken up from there.
+                self._adopted = False
                 _fail(group, error)
             finally:
                 with self._ready:
@@ -379,8 +379,14 @@ class Lane:
 
 def _fail(group: Sequence[Ticket], error: BaseException) -> None:
     for ticket in group:
-        if not ticket.future.done():
+        if ticket.future.done():
+            continue
+        if ticket.transaction_hash and not isinstance(error, TaelError):
+            lost = unknown(ticket, f"{type(error).__name__} after it was signed")
+            lost.__cause__ = error
+            ticket.future.set_exception(lost)
+        else:
             ticket.future.set_exception(error)
 
 
-__all__ = ["Lane", "Step", "is_taken"]
+__all__ = ["Lane", "Step"]
