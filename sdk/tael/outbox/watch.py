@@ -265,6 +265,7 @@ class Watch(Settlement):
         ):
             return
         self._outbox.journal.kill(self._lane.address, flight.nonce)
+        steps.overtaken(self._outbox, flight.newest)
         with self._ready:
             self._flights.pop(flight.nonce, None)
         for ticket in flight.tickets:

@@ -67,7 +67,8 @@ class Counts:
         lock: Held for every change and for reading.
         confirmed: Transactions that took effect, by verb.
         failed: Calls that failed, by the error's code.
-        events: What happened besides: `reorganised`, `replaced`, `gap_filled`.
+        events: What happened besides: `reorganised`, `replaced`, `overtaken`,
+            `gap_filled`.
         inclusion: From handing over to inclusion.
         finality: From handing over (or signing, if it was included before) to finality.
         index_lag: Blocks not in the index yet, by chain id.

@@ -40,6 +40,9 @@ FIELDS = (
 
 Value = str | int | None
 
+_STACK_LEVEL = 5
+"""How far up whoever tells a step stands from where structlog calls the logger."""
+
 
 class StepLog:
     """Tells steps to one of the standard library's loggers.
@@ -160,8 +163,8 @@ def _to_record(_logger: Any, _method: str, event: Fields) -> tuple[tuple[str], d
 
     fields = {name: value for name, value in event.items() if name != "event"}
     shown = LogfmtRenderer(bool_as_flag=False)(None, "", fields)
-    # A percent sign is no place for an argument: there are none.
-    return (f"{event['event']} {shown}".rstrip(),), {"extra": {"tael": dict(event)}}
+    said = {"extra": {"tael": dict(event)}, "stacklevel": _STACK_LEVEL}
+    return (f"{event['event']} {shown}".rstrip(),), said
 
 
 def _printable(text: str) -> str:

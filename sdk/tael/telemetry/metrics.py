@@ -87,6 +87,7 @@ class Collector(_Collector):
         for event, meaning in (
             ("reorganised", "Transactions that a reorganisation took out of their block."),
             ("replaced", "Transactions sent again for a higher fee."),
+            ("overtaken", "Nonces that went to transactions which no journal here knows."),
             ("gap_filled", "Nonces used for nothing because nothing else used them."),
         ):
             family = CounterMetricFamily(f"tael_{event}", meaning)

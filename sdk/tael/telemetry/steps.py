@@ -70,8 +70,8 @@ def signed(flights: Sequence[Flight]) -> None:
 
 @_harmless
 def sent(flights: Sequence[Flight]) -> None:
-    """A node took what was signed; what it did not take is sent again until its fate is known."""
-    _tell_flights("sent", [each for each in flights if each.sent])
+    """What was signed was handed to a node, which did not refuse it."""
+    _tell_flights("sent", [each for each in flights if not each.refused])
 
 
 @_harmless
@@ -186,6 +186,13 @@ def replaced(outbox: Outbox, old: SignedTransaction, new: SignedTransaction) -> 
     """A transaction that was stuck is sent again for a higher fee, with the same nonce."""
     COUNTS.happen("replaced")
     _tell_transactions(outbox, logging.WARNING, "replaced", [new], replaced_hash=old.hash)
+
+
+@_harmless
+def overtaken(outbox: Outbox, lost: SignedTransaction) -> None:
+    """A nonce went to a transaction that this journal does not know, for good."""
+    COUNTS.happen("overtaken")
+    _tell_transactions(outbox, logging.WARNING, "overtaken", [lost])
 
 
 @_harmless
