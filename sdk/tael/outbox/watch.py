@@ -188,8 +188,9 @@ class Watch(Settlement):
                 if confirm or now - self._confirmed_at >= CONFIRM_SECONDS:
                     self._confirmed_at = now
                     progressed = self._confirm() or progressed
-            except (NodeUnavailableError, StoreError):
+            except (NodeUnavailableError, StoreError) as error:
                 # The node or the database is away; both are asked again at the next turn.
+                self._note_trouble(error.message)
                 return False
             except TaelError as error:
                 self._fail_all(error)
@@ -198,7 +199,14 @@ class Watch(Settlement):
                 # Nobody else looks after what is in flight, so this goes on whatever happens.
                 _log.exception("looking after %s failed; going on", self._lane.address)
                 return False
+            self._trouble = ""
             return progressed
+
+    def _note_trouble(self, why: str) -> None:
+        """Log what keeps this from going on, once: who waits hears of nothing but a long wait."""
+        if why != self._trouble:
+            _log.warning("looking after %s has to wait: %s", self._lane.address, why)
+        self._trouble = why
 
     def _follow_flights(self) -> bool:
         with self._ready:
