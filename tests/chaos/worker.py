@@ -32,6 +32,7 @@ from tael.errors import (
     ContractRevertedError,
     IdempotencyConflictError,
     NetworkMismatchError,
+    OutcomeUnknownError,
     StoreError,
     TransactionRefusedError,
     TryAgainError,
@@ -364,7 +365,8 @@ class Worker:
         )
 
     def _note_error(self, reference: str, since: float, error: Exception) -> None:
-        if isinstance(error, StoreError):
+        # With a full disk it may be only the outcome that cannot be written down any more.
+        if isinstance(error, (StoreError, OutcomeUnknownError)):
             self._make_room()
         what = {"name": error.name} if isinstance(error, ContractRevertedError) else {}
         transaction = getattr(error, "transaction_hash", None)
