@@ -123,7 +123,7 @@ class Lane:
             thread.join(wait_seconds)
         self.watch.close(wait_seconds)
         for ticket in [*self._waiting, *self.watch.leave()]:
-            if not ticket.future.done():
+            if not (ticket.future.done() or ticket.is_given_up):
                 ticket.future.set_exception(unknown(ticket, "the client was closed meanwhile"))
 
     @property

@@ -22,17 +22,27 @@ class Ticket:
         future: Done when the order's transaction is included, or can be told to have failed.
         transaction_hash: Of the newest transaction signed for it; empty before.
         write: The journal's row; None before.
+        is_given_up: Whether whoever waited was told that its outcome is unknown.
         is_repeat: Whether it was signed before it was submitted.
         submitted_at: When, by the monotonic clock.
     """
 
-    __slots__ = ("future", "is_repeat", "order", "submitted_at", "transaction_hash", "write")
+    __slots__ = (
+        "future",
+        "is_given_up",
+        "is_repeat",
+        "order",
+        "submitted_at",
+        "transaction_hash",
+        "write",
+    )
 
     def __init__(self, order: Order) -> None:
         self.order = order
         self.future: concurrent.futures.Future[Receipt] = concurrent.futures.Future()
         self.transaction_hash = ""
         self.write: int | None = None
+        self.is_given_up = False
         self.is_repeat = False
         self.submitted_at = time.monotonic()
 
@@ -48,6 +58,7 @@ class Ticket:
         except concurrent.futures.TimeoutError:
             if self.future.done():
                 return self.future.result()
+            self.is_given_up = True
             raise unknown(self, f"not included after {wait_seconds:.0f} s") from None
 
 
