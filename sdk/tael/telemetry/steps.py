@@ -132,6 +132,7 @@ def settled(
         refusals: By write: why the contract refused it.
     """
     is_final = outbox.finality.is_immediate
+    step, is_told = "final" if is_final else "included", _WRITES.is_on(logging.INFO)
     now, now_ms = time.monotonic(), time.time() * 1_000
     names = _names(outbox, [flight for flight, _ in found])
     confirmed: Counter[str] = Counter()
@@ -147,8 +148,8 @@ def settled(
             continue
         confirmed[str(fields.get("verb") or "unknown")] += 1
         taken.append(_age(flight, now, now_ms))
-        step = "final" if is_final else "included"
-        _WRITES.tell(logging.INFO, step, **fields, **_placed(flight, receipt))
+        if is_told:
+            _WRITES.tell(logging.INFO, step, **fields, **_placed(flight, receipt))
     with COUNTS.lock:
         COUNTS.confirmed.update(confirmed)
         for seconds in taken:
