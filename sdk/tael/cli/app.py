@@ -99,6 +99,18 @@ COMMANDS: tuple[Entry, ...] = (
     ),
     Entry("refund", "payments", _PAYMENTS, "Pay back what was captured."),
     Entry("status", "payments", _PAYMENTS, "Show a payment: totals, deadlines, what may be done."),
+    Entry(
+        "resolve",
+        "outcomes",
+        _PAYMENTS,
+        "Say what became of a write, by its reference, and what that rests on.",
+    ),
+    Entry(
+        "resume",
+        "outcomes",
+        _PAYMENTS,
+        "Finish what was in flight when a process ended, and say what became of it.",
+    ),
     Entry("statement", "books", _BOOKS, "Write a statement whose every line proves itself."),
     Entry("reconcile", "books", _BOOKS, "Compare your own list of payments with the chain."),
 )
