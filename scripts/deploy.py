@@ -59,7 +59,7 @@ def main() -> None:
     brownie: Any = importlib.import_module("brownie")
     settings = Settings.load(str(brownie.network.show_active()))
     # Brownie's own connection wins, so that what is shown as active is what is deployed to.
-    deploy_with(replace(settings, rpc_url=str(brownie.web3.provider.endpoint_uri)))
+    deploy_with(replace(settings, rpc_urls=(str(brownie.web3.provider.endpoint_uri),)))
 
 
 def command_line(arguments: list[str] | None = None) -> int:

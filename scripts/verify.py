@@ -54,7 +54,7 @@ def main() -> None:
     """Entry point of `brownie run verify`."""
     brownie: Any = importlib.import_module("brownie")
     settings = Settings.load(str(brownie.network.show_active()))
-    if verify_with(replace(settings, rpc_url=str(brownie.web3.provider.endpoint_uri))):
+    if verify_with(replace(settings, rpc_urls=(str(brownie.web3.provider.endpoint_uri),))):
         raise SystemExit(1)
 
 

@@ -6,13 +6,17 @@ network's name inside: `TAEL_NETWORK_SEPOLIA_KEY` counts when the network is `se
 
 | variable | meaning |
 | --- | --- |
-| `TAEL_RPC_URL` | JSON-RPC endpoint of the node |
+| `TAEL_RPC_URL` | JSON-RPC endpoint of the node; of several, spaces or commas between them |
 | `TAEL_CHAIN_ID` | chain id that must answer there |
 | `TAEL_MANIFEST` | manifest of the deployment; `deployments/<chain id>.json` if not set |
 | `TAEL_PLAN` | deployment plan, for `deploy` and `verify` |
 | `TAEL_KEY` | private key that signs |
 | `TAEL_KEYSTORE` | encrypted keystore that signs instead |
 | `TAEL_KEYSTORE_PASSWORD`, `TAEL_KEYSTORE_PASSWORD_FILE` | its password, or a file with it |
+| `TAEL_PARTICIPANT` | the participant acted for, if the key is its delegate's |
+| `TAEL_REFERENCE_SECRET` | what its identifiers derive from, in hexadecimal digits |
+| `TAEL_STORE` | database of the journal and the index: a path or a URL; the user's own if not set |
+| `TAEL_FINALITY` | when a block is final; what fits the chain if not set |
 """
 
 from __future__ import annotations
@@ -42,6 +46,7 @@ MAX_ENV_BYTES = 64 * 1024
 _LOCAL_NETWORKS = ("development", "ganache", "anvil", "hardhat", "local")
 _NETWORK_VARIABLE = re.compile(r"TAEL_NETWORK_([A-Z0-9_]+)_URL", re.ASCII)
 _NETWORK = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
+_HEX_SECRET = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2}){32,})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +55,32 @@ class Settings:
 
     Attributes:
         network: Name the settings were asked for; empty if none.
-        rpc_url: JSON-RPC endpoint; it may carry a key of a hosted node.
+        rpc_urls: JSON-RPC endpoints, the preferred one first; they may carry keys of hosted nodes.
         chain_id: Chain id that must answer; None takes what answers.
         manifest: The manifest's path; None is the default for the chain id.
         plan: The deployment plan's path; None if not set.
         key: The private key; None if not set.
         keystore: The encrypted keystore's path; None if not set.
         keystore_password: Its password; None if not set.
+        participant: Address of the participant acted for; None is the signer itself.
+        reference_secret: What the participant's identifiers derive from, hexadecimal digits without
+            a prefix; None if not set.
+        store: Path or URL of the database; it may carry a password. None is the user's own file.
+        finality: When a block is final, as `tael.outbox.Finality` reads it; None is what fits.
     """
 
     network: str
-    rpc_url: str = field(repr=False)
+    rpc_urls: tuple[str, ...] = field(repr=False)
     chain_id: int | None = None
     manifest: Path | None = None
     plan: Path | None = None
     key: Secret | None = None
     keystore: Path | None = None
     keystore_password: Secret | None = None
+    participant: str | None = None
+    reference_secret: Secret | None = None
+    store: str | None = field(default=None, repr=False)
+    finality: str | None = None
 
     @classmethod
     def load(
@@ -111,23 +125,32 @@ class Settings:
         key = value("TAEL_KEY")
         return cls(
             network=network,
-            rpc_url=value("TAEL_RPC_URL", "URL") or LOCAL_URL,
+            rpc_urls=split_urls(value("TAEL_RPC_URL", "URL") or LOCAL_URL),
             chain_id=_chain_id(value("TAEL_CHAIN_ID")),
             manifest=_path(value("TAEL_MANIFEST")),
             plan=_path(value("TAEL_PLAN")),
             key=None if key is None else Secret(key),
             keystore=_path(value("TAEL_KEYSTORE")),
             keystore_password=None if password is None else Secret(password),
+            participant=value("TAEL_PARTICIPANT"),
+            reference_secret=_reference_secret(value("TAEL_REFERENCE_SECRET")),
+            store=value("TAEL_STORE"),
+            finality=value("TAEL_FINALITY"),
         )
 
+    @property
+    def rpc_url(self) -> str:
+        """The preferred endpoint."""
+        return self.rpc_urls[0]
+
     def connect(self) -> Chain:
-        """Connect to the node and check its chain id.
+        """Connect to the node, or to the first of several that is well, and check its chain id.
 
         Raises:
             NetworkMismatchError: Another chain answers than the one meant.
             NodeUnavailableError: Nothing answers properly.
         """
-        return Chain.connect(self.rpc_url, self.chain_id)
+        return Chain.connect(self.rpc_urls, self.chain_id)
 
     def manifest_path(self, chain_id: int) -> Path:
         """Where the manifest is: as set, or `deployments/<chain id>.json`."""
@@ -156,11 +179,30 @@ class Settings:
             )
         return KeystoreSigner.from_file(self.keystore, self.keystore_password)
 
+    def reference_secret_bytes(self) -> bytes | None:
+        """The reference secret as a client takes it; None if not set."""
+        return (
+            None if self.reference_secret is None else bytes.fromhex(self.reference_secret.reveal())
+        )
+
     def __str__(self) -> str:
-        return f"{self.network or 'default'} at {shown_url(self.rpc_url)}"
+        others = f" and {len(self.rpc_urls) - 1} more" if len(self.rpc_urls) > 1 else ""
+        return f"{self.network or 'default'} at {shown_url(self.rpc_url)}{others}"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("settings are never pickled or copied: secrets would go along")
+
+
+def split_urls(text: str) -> tuple[str, ...]:
+    """The URLs in a text, with spaces or commas between them; each once, in their order.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    found = tuple(dict.fromkeys(url for url in re.split(r"[\s,]+", text) if url))
+    if not found:
+        raise ConfigurationError("TAEL_RPC_URL names no node: set it to http:// or https:// URLs")
+    return found
 
 
 def read_env_file(path: str | Path) -> dict[str, str]:
@@ -217,6 +259,19 @@ def _chain_id(text: str | None) -> int | None:
     if not re.fullmatch(r"[1-9][0-9]{0,18}", text, re.ASCII):
         raise ConfigurationError(f"TAEL_CHAIN_ID must be a decimal number, not {text!r:.40}")
     return int(text)
+
+
+def _reference_secret(text: str | None) -> Secret | None:
+    if text is None:
+        return None
+    match = _HEX_SECRET.fullmatch(text)
+    if match is None:
+        # What stands there may be the secret all but a digit, so it is not repeated.
+        raise ConfigurationError(
+            "TAEL_REFERENCE_SECRET is at least 64 hexadecimal digits, two a byte: make one with "
+            "`python -c 'import secrets; print(secrets.token_hex(32))'`"
+        )
+    return Secret(match[1])
 
 
 def _path(text: str | None) -> Path | None:

@@ -15,11 +15,13 @@ import pytest
 
 from tael import errors
 from tael.cli import app, values
-from tael.cli.commands import balances, doctor
+from tael.cli.checks import machine
+from tael.cli.commands import balances
 from tael.cli.failures import ExitCode, describe
 from tael.cli.output import printable
 from tael.cli.session import KeySource
 from tael.errors import InvalidInputError, TaelError
+from tael.store import Store
 from tests.sdk.cli_runner import PROGRAM, CommandLine
 
 KEY = "0x" + "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
@@ -343,7 +345,7 @@ def test_exit_is_141_when_the_reader_has_gone(tael):
 @pytest.fixture
 def no_programs(monkeypatch):
     """Every program says a version at once; Ganache alone takes seconds to load."""
-    monkeypatch.setattr(doctor, "_said", lambda words: "v20.0.0")
+    monkeypatch.setattr(machine, "first_line_of", lambda words: "v20.0.0")
 
 
 def test_doctor_finds_nothing_wrong_when_nothing_is_configured(no_programs, tael, monkeypatch):
@@ -390,8 +392,10 @@ def test_doctor_fails_when_settings_are_open_to_others(no_programs, tael):
 
 
 def test_doctor_fails_when_a_package_is_too_old(no_programs, tael, monkeypatch):
-    real = doctor._version
-    monkeypatch.setattr(doctor, "_version", lambda name: "7.1.0" if name == "web3" else real(name))
+    real = machine.version_of
+    monkeypatch.setattr(
+        machine, "version_of", lambda name: "7.1.0" if name == "web3" else real(name)
+    )
     document = tael.json("doctor", code=1)
     (packages,) = [each for each in document["checks"] if each["check"] == "packages"]
     assert "web3" in packages["found"]
@@ -403,8 +407,36 @@ def test_doctor_warns_when_a_delegate_has_no_reference_secret(no_programs, tael,
     document = tael.set(TAEL_PARTICIPANT=ADDRESS).json("doctor")
     (found,) = [each for each in document["checks"] if each["check"] == "participant"]
     assert found["status"] == "warn"
-    document = tael.set(TAEL_REFERENCE_SECRET="abc").json("doctor", code=1)
-    assert any(each["check"] == "reference secret" for each in document["checks"])
+    document = tael.set(TAEL_REFERENCE_SECRET="ab" * 32).json("doctor")
+    (found,) = [each for each in document["checks"] if each["check"] == "participant"]
+    assert found["status"] == "ok"
+
+
+def test_doctor_fails_when_the_reference_secret_is_none(no_programs, tael):
+    shown = tael.set(TAEL_REFERENCE_SECRET="abc123" * 3)("doctor")
+    assert shown.code == 1
+    assert "TAEL_REFERENCE_SECRET" in shown.out
+    assert "abc123" not in shown.out + shown.err
+
+
+def test_doctor_looks_at_the_store_and_makes_none(no_programs, tael, monkeypatch):
+    monkeypatch.setattr("tael.config.LOCAL_URL", "http://127.0.0.1:1")
+
+    def store(code=0):
+        checks = tael.json("doctor", code=code)["checks"]
+        return next(each for each in checks if each["check"] == "store")
+
+    path = tael.folder / "store.db"
+    assert store()["status"] == "ok"
+    assert not path.exists()
+    Store.open(path).close()
+    assert store()["found"] == str(path)
+    path.write_bytes(b"this is no database, and it is longer than a header is" * 20)
+    assert store(code=1)["status"] == "fail"
+    tael.set(TAEL_STORE="mysql://user:word@host/tael")
+    wrong = store(code=1)
+    assert wrong["status"] == "fail"
+    assert "word" not in wrong["found"]
 
 
 def test_doctor_names_the_programs_when_they_are_there(tael):

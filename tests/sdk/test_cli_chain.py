@@ -48,7 +48,7 @@ def acting(tael, world):
 @pytest.fixture(autouse=True)
 def no_programs(monkeypatch):
     """What `doctor` says of programs is tested elsewhere; Ganache alone takes seconds to load."""
-    monkeypatch.setattr("tael.cli.commands.doctor._said", lambda words: "v20.0.0")
+    monkeypatch.setattr("tael.cli.checks.machine.first_line_of", lambda words: "v20.0.0")
 
 
 def wait_until(condition, seconds=30):

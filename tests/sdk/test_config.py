@@ -7,9 +7,11 @@ from eth_account import Account
 
 from tael.config import LOCAL_URL, Settings, read_env_file
 from tael.errors import ConfigurationError, SigningKeyError
+from tael.testing import start_node
 
 KEY = "ab" * 32
 OTHER_KEY = "cd" * 32
+ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 
 
 @pytest.fixture
@@ -77,6 +79,73 @@ def test_network_wins_when_it_is_named(env_file):
     assert plain.signer().address == Account.from_key(KEY).address
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["http://a:1 http://b:2", "http://a:1,http://b:2", " http://a:1 ,\n http://b:2\thttp://a:1, "],
+)
+def test_several_nodes_are_read_in_their_order(text):
+    settings = load(TAEL_RPC_URL=text)
+    assert settings.rpc_urls == ("http://a:1", "http://b:2")
+    assert settings.rpc_url == "http://a:1"
+    assert str(settings) == "default at http://a:1 and 1 more"
+
+
+def test_several_nodes_of_a_network_are_read():
+    sepolia = load(
+        network="sepolia",
+        TAEL_RPC_URL="http://general",
+        TAEL_NETWORK_SEPOLIA_URL="https://first.example/deadbeef https://second.example",
+    )
+    assert sepolia.rpc_urls == ("https://first.example/deadbeef", "https://second.example")
+    assert "deadbeef" not in repr(sepolia)
+
+
+@pytest.mark.parametrize("text", [" ", ",", "\t,\n"])
+def test_load_refuses_when_no_node_is_named(text):
+    with pytest.raises(ConfigurationError, match="names no node"):
+        load(TAEL_RPC_URL=text)
+
+
+def test_connect_takes_the_node_that_is_well(tmp_path):
+    with start_node("anvil") as node:
+        settings = load(TAEL_RPC_URL=f"http://127.0.0.1:1 {node.url}", TAEL_CHAIN_ID="1337")
+        assert settings.connect().block_number() == 0
+
+
+def test_participant_secret_store_and_finality_are_read():
+    secret = "Ab" * 32
+    settings = load(
+        TAEL_PARTICIPANT=ADDRESS,
+        TAEL_REFERENCE_SECRET=f"0x{secret}",
+        TAEL_STORE="postgresql://user:hunter2@host/tael",
+        TAEL_FINALITY="12",
+        TAEL_NETWORK_SEPOLIA_URL="https://sepolia",
+        TAEL_NETWORK_SEPOLIA_FINALITY="finalized",
+    )
+    assert settings.participant == ADDRESS
+    assert settings.reference_secret_bytes() == bytes.fromhex(secret)
+    assert settings.store == "postgresql://user:hunter2@host/tael"
+    assert settings.finality == "12"
+    assert "hunter2" not in repr(settings)
+    nothing = load()
+    assert (nothing.participant, nothing.reference_secret_bytes()) == (None, None)
+    assert (nothing.store, nothing.finality) == (None, None)
+    sepolia = load(
+        network="sepolia",
+        TAEL_FINALITY="12",
+        TAEL_NETWORK_SEPOLIA_URL="https://sepolia",
+        TAEL_NETWORK_SEPOLIA_FINALITY="finalized",
+    )
+    assert sepolia.finality == "finalized"
+
+
+@pytest.mark.parametrize("text", ["ab" * 31, "ab" * 32 + "c", "0x", "zz" * 32, "\u0661" * 64])
+def test_load_refuses_when_the_reference_secret_is_none(text):
+    with pytest.raises(ConfigurationError, match="TAEL_REFERENCE_SECRET") as refused:
+        load(TAEL_REFERENCE_SECRET=text)
+    assert text not in str(refused.value) or text == "0x"
+
+
 def test_load_refuses_when_the_network_is_not_known():
     with pytest.raises(
         ConfigurationError, match=r"TAEL_NETWORK_MAINNET_URL \(known now: sepolia\)"
@@ -137,8 +206,10 @@ def test_settings_show_no_secret_when_printed():
         TAEL_RPC_URL="https://user:word@host.example/v3/deadbeefapikey?token=1",
         TAEL_KEY=KEY,
         TAEL_KEYSTORE_PASSWORD="hunter2",
+        TAEL_REFERENCE_SECRET="c0ffee" * 12,
+        TAEL_STORE="postgresql://user:hunter2@host/tael",
     )
     for shown in (repr(settings), str(settings)):
-        for secret in (KEY, "hunter2", "deadbeefapikey", "word@", "token"):
+        for secret in (KEY, "hunter2", "deadbeefapikey", "word@", "token", "c0ffee"):
             assert secret not in shown
     assert str(settings) == "default at https://host.example"

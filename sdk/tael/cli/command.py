@@ -39,7 +39,9 @@ _Quiet = Annotated[
 _RpcUrl = Annotated[
     str | None,
     typer.Option(
-        metavar="URL", help="The node's JSON-RPC. [TAEL_RPC_URL]", rich_help_panel=_SHARED
+        metavar="URL",
+        help="The node's JSON-RPC; several with commas between them. [TAEL_RPC_URL]",
+        rich_help_panel=_SHARED,
     ),
 ]
 _Manifest = Annotated[
@@ -54,7 +56,7 @@ _Network = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Use the variables of this network, as in TAEL_RPC_URL_SEPOLIA.",
+        help="Use this network's variables, as in TAEL_NETWORK_SEPOLIA_URL.",
         rich_help_panel=_SHARED,
     ),
 ]

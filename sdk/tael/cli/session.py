@@ -31,16 +31,12 @@ if TYPE_CHECKING:
 
 __all__ = ["KeySource", "Options", "Session"]
 
-STORE_VARIABLE = "TAEL_STORE"
-PARTICIPANT_VARIABLE = "TAEL_PARTICIPANT"
-REFERENCE_SECRET_VARIABLE = "TAEL_REFERENCE_SECRET"  # noqa: S105 - a variable's name
 MAX_SECRET_BYTES = 4096
 DEFAULT_WAIT = "2m"
 NODE_RETRY_SECONDS = 5.0
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
-_HEX_SECRET = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2}){32,})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -121,11 +117,11 @@ class Session:
     @cached_property
     def settings(self) -> Settings:
         """Settings by the options, the environment and the `.env` file, in this order."""
-        from tael.config import Settings
+        from tael.config import Settings, split_urls
 
         found = Settings.load(self.options.network, env_file=None, environment=self.variables)
         if self.options.rpc_url is not None:
-            found = replace(found, rpc_url=self.options.rpc_url)
+            found = replace(found, rpc_urls=split_urls(self.options.rpc_url))
         if self.options.manifest is not None:
             found = replace(found, manifest=self.options.manifest)
         return found
@@ -139,7 +135,7 @@ class Session:
         with self.output.working("asking the node"):
             # Somebody waits in front of a terminal: give up sooner than a service would.
             return Chain.connect(
-                settings.rpc_url, settings.chain_id, retry_seconds=NODE_RETRY_SECONDS
+                settings.rpc_urls, settings.chain_id, retry_seconds=NODE_RETRY_SECONDS
             )
 
     @cached_property
@@ -185,8 +181,9 @@ class Session:
             self.manifest,
             self.signer,
             participant=self.participant,
-            reference_secret=self._reference_secret(),
-            store=self.variables.get(STORE_VARIABLE) or None,
+            reference_secret=self.settings.reference_secret_bytes(),
+            store=self.settings.store,
+            finality=self.settings.finality,
             wait_seconds=self.options.wait_seconds,
         )
         client.listen(self._remember)
@@ -201,7 +198,7 @@ class Session:
     @property
     def participant(self) -> str | None:
         """Whom the signer acts for, if it is a delegate."""
-        return self.options.participant or self.variables.get(PARTICIPANT_VARIABLE) or None
+        return self.options.participant or self.settings.participant
 
     def own_address(self) -> str:
         """Who is meant when a command names nobody: the participant, else the signer.
@@ -224,14 +221,14 @@ class Session:
         """
         from tael.identifiers import Identifiers
 
-        secret = self._reference_secret()
+        secret = self.settings.reference_secret_bytes()
         if secret is not None:
             return Identifiers(self.own_address(), secret)
         signer = self.signer
         if self.participant not in (None, signer.address):
             raise ConfigurationError(
-                f"{signer.address} is a delegate of {self.participant}: set "
-                f"{REFERENCE_SECRET_VARIABLE} to the participant's reference secret"
+                f"{signer.address} is a delegate of {self.participant}: set TAEL_REFERENCE_SECRET "
+                "to the participant's reference secret"
             )
         return Identifiers.from_signer(signer.address, signer.sign_digest)
 
@@ -375,17 +372,6 @@ class Session:
         if resolution.state == "settled":
             return "included", f"it is in block {resolution.evidence.block_number}"
         return resolution.state, "it is written down and in no block yet"
-
-    def _reference_secret(self) -> bytes | None:
-        text = self.variables.get(REFERENCE_SECRET_VARIABLE)
-        if not text:
-            return None
-        match = _HEX_SECRET.fullmatch(text)
-        if match is None:
-            raise ConfigurationError(
-                f"{REFERENCE_SECRET_VARIABLE} is at least 64 hexadecimal digits, two a byte"
-            )
-        return bytes.fromhex(match[1])
 
     def _password(self, source: KeySource) -> Secret:
         from tael.secrets import Secret

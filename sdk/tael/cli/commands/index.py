@@ -9,7 +9,7 @@ import typer
 
 from tael.cli.command import YesOption, command, group
 from tael.cli.failures import ExitCode, InterruptionError, UsageError
-from tael.cli.session import STORE_VARIABLE, Session
+from tael.cli.session import Session
 from tael.cli.stopping import stopping
 from tael.cli.values import seconds, shown_time
 from tael.errors import NodeUnavailableError, StoreError
@@ -36,7 +36,7 @@ FinalityOption = Annotated[
     typer.Option(
         metavar="WORD",
         help="When a block is final: simulated, instant, finalized, or a number of blocks on top. "
-        "[what fits the chain]",
+        "[TAEL_FINALITY, else what fits the chain]",
     ),
 ]
 PollOption = Annotated[
@@ -53,10 +53,8 @@ def open_store(session: Session, where: str | None) -> Store:
     from tael.store import Store
 
     if where is not None and "://" in where and urlsplit(where).password:
-        raise UsageError(
-            f"Others can see the words of a command: put the URL into {STORE_VARIABLE}."
-        )
-    return Store.open(where or session.variables.get(STORE_VARIABLE) or None)
+        raise UsageError("Others can see the words of a command: put the URL into TAEL_STORE.")
+    return Store.open(where or session.settings.store)
 
 
 @command(app, "run")
@@ -182,7 +180,8 @@ def _indexer(session: Session, store: str | None, finality: str | None) -> Index
     from tael.index import Indexer
     from tael.outbox.finality import Finality
 
-    rule = None if finality is None else Finality.parse(finality)
+    said = finality or session.settings.finality
+    rule = None if said is None else Finality.parse(said)
     return Indexer(open_store(session, store), session.reader, finality=rule)
 
 
