@@ -15,6 +15,7 @@ from tael.cli.command import root
 from tael.cli.failures import ExitCode, UsageError, show
 from tael.cli.help import Command, Group
 from tael.cli.output import Output
+from tael.cli.watching import log_as_asked
 
 # typer carries its own copy of click since 0.24, and exports none of its bases.
 _ClickException: type[Exception] = typer.BadParameter.__mro__[2]
@@ -172,7 +173,9 @@ def run(arguments: list[str]) -> int:
             stream.reconfigure(errors="backslashreplace")
     words = arguments[: arguments.index("--")] if "--" in arguments else arguments
     output = Output(as_json="--json" in words)
+    stop_logging = None
     try:
+        stop_logging = log_as_asked()
         code = build().main(arguments, prog_name=PROGRAM, standalone_mode=False)
     except typer.Abort:
         return ExitCode.INTERRUPTED
@@ -180,6 +183,9 @@ def run(arguments: list[str]) -> int:
         return _usage(error, output)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - shown, with an exit code
         return show(error, output)
+    finally:
+        if stop_logging is not None:
+            stop_logging()
     return int(code or 0)
 
 

@@ -14,6 +14,7 @@ from tael.cli.failures import ExitCode, InterruptionError, describe
 from tael.cli.session import Session
 from tael.cli.stopping import stopping
 from tael.cli.values import bytes32, hexed, seconds, shown_time
+from tael.cli.watching import MetricsOption, metrics_served
 from tael.errors import InvalidInputError, NodeUnavailableError
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def keeper(
             metavar="FILE", help="Void these too: payments you gave up as acquirer, an id a line."
         ),
     ] = None,
+    metrics: MetricsOption = None,
 ) -> int:
     """Reclaim what was never captured, again and again."""
     from tael.keeper import Keeper
@@ -116,7 +118,7 @@ def keeper(
     given_up = None if void is None else _ids(void)
     worker = Keeper(session.client, abandoned=given_up, max_actions=most)
     failed = False
-    with stopping() as stopped:
+    with metrics_served(session, metrics), stopping() as stopped:
         if not once:
             session.output.note(f"looking every {interval}; Ctrl-C ends it")
         while not stopped.is_set():
