@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -22,6 +22,10 @@ from tael.telemetry import steps
 
 Sign = Callable[[Order, int], tuple[str, bytes]]
 """Signs an order with a nonce; returns hash and bytes."""
+
+Result = TypeVar("Result")
+
+_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,9 @@ class Journal(Statements):
         Raises:
             IdempotencyConflictError: The reference stands for something else.
         """
+        return _repeated(lambda: self._accept(order))
+
+    def _accept(self, order: Order) -> Record:
         with self.store.write() as connection:
             found = self._find(connection, [order.name]).get(order.name)
             if found is None:
@@ -70,6 +77,9 @@ class Journal(Statements):
 
     def refuse(self, refusals: Sequence[tuple[Order, bytes]]) -> list[Decision]:
         """Write down orders that the contract refuses before anything is signed."""
+        return _repeated(lambda: self._refuse(refusals))
+
+    def _refuse(self, refusals: Sequence[tuple[Order, bytes]]) -> list[Decision]:
         decisions = []
         with self.store.write() as connection:
             found = self._find(connection, [order.name for order, _ in refusals])
@@ -77,6 +87,8 @@ class Journal(Statements):
                 known = found.get(order.name)
                 if known is None:
                     known = self._insert(connection, [order], State.REFUSED)[0]
+                    # The same reference may be in the group twice.
+                    found[order.name] = known
                 decision = _judge(order, known)
                 if decision is None:
                     decision = Decision(known)
@@ -320,6 +332,16 @@ def conflict(reference: str, record: Record) -> IdempotencyConflictError:
         f"was sent for this one. `resolve({reference!r})` says what became of the first; use a "
         "new reference for a new order."
     )
+
+
+def _repeated(act: Callable[[], Result]) -> Result:
+    """Do something again where another process wrote the same reference first: now it is found."""
+    for _ in range(_TRIES - 1):
+        try:
+            return act()
+        except sa.exc.IntegrityError:
+            continue
+    return act()
 
 
 def _judge(order: Order, record: Record) -> Decision | None:

@@ -1,0 +1,55 @@
+"""What several threads and processes do to the same reference at one moment."""
+
+from __future__ import annotations
+
+import threading
+
+from tael.journal import Journal, Order, State
+from tael.store import Store
+
+GENESIS = "0x" + "11" * 32
+ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+
+
+def order(reference: str) -> Order:
+    return Order(ADDRESS, reference, "issue", b"\x01" * 32, ADDRESS, b"\x02")
+
+
+def test_refuse_takes_the_same_reference_twice_in_one_group(store: Store) -> None:
+    journal = Journal(store, 1337, GENESIS)
+    decisions = journal.refuse([(order("A"), b"why"), (order("A"), b"why")])
+    assert [each.record.id for each in decisions if each.record] == [1, 1]
+    record = journal.find(ADDRESS, "A")
+    assert record is not None
+    assert record.state is State.REFUSED
+
+
+def test_accept_and_refuse_take_a_reference_that_others_write_at_the_same_moment(
+    database: str,
+) -> None:
+    references = [f"R-{number}" for number in range(30)]
+    errors: list[BaseException] = []
+    ready = threading.Barrier(4)
+
+    def write(refuses: bool) -> None:
+        store = Store.open(database)
+        journal = Journal(store, 1337, GENESIS)
+        ready.wait()
+        try:
+            for reference in references:
+                if refuses:
+                    journal.refuse([(order(reference), b"why")])
+                else:
+                    journal.accept(order(reference))
+        except BaseException as error:  # noqa: BLE001 - looked at below
+            errors.append(error)
+        finally:
+            store.close()
+
+    Store.open(database).close()
+    threads = [threading.Thread(target=write, args=(number % 2 == 0,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
