@@ -17,9 +17,10 @@ from typing import Any
 from tests.chaos import proxy
 from tests.chaos.child import settle_in
 from tests.chaos.ground import Ground, Stage, lines, make_sheet
+from tests.chaos.heads import Heads
 from tests.chaos.plan import Event, Plan, WorkerPlan
 from tests.chaos.stores import Stores
-from tests.chaos.verdict import Finding, judge
+from tests.chaos.verdict import Finding, Remains, judge
 from tests.chaos.worker import Life, live
 
 LONGEST_STORM_SECONDS = {"anvil": 8.0, "ganache": 20.0}
@@ -133,6 +134,7 @@ class Storm:
         self.clients = [Client(worker) for worker in plan.workers]
         self.stores = Stores(plan, folder, postgresql)
         self.counts: Counter[str] = Counter()
+        self.heads = Heads()
         self._ends: list[tuple[float, Event]] = []
 
     def run(self) -> list[Finding]:
@@ -150,9 +152,11 @@ class Storm:
             self._count("faults", self.proxies.tell("happened") or {})
             self._end_clients()
             self._settle()
-            return late + judge(
-                self.plan, self.ground, self.sheet, self.folder, self.stage.node, self.stores
+            self.heads.look(self.stage.node)
+            remains = Remains(
+                self.plan, self.ground, self.sheet, self.folder, self.stores, self.heads
             )
+            return late + judge(remains, self.stage.node)
 
     # The storm
 
@@ -169,6 +173,7 @@ class Storm:
                 self._ends.remove((at, event))
                 self._end(event)
             self._bury()
+            self.heads.look(self.stage.node)
             if not any(client.is_running for client in self.clients):
                 break
             if seen >= self.plan.storm_requests and not self._ends:
@@ -279,6 +284,7 @@ class Storm:
                 last.add(client.plan.name)
                 client.life += 1
                 self._start(client, is_last=True)
+            self.heads.look(self.stage.node)
             if len(last) == len(self.clients) and not any(each.is_running for each in self.clients):
                 break
             time.sleep(_TICK_SECONDS)

@@ -14,6 +14,7 @@ from tael.ledger import Ledger
 from tael.testing import Node
 from tests.chaos.canaries import find_canaries
 from tests.chaos.ground import Ground, lines, secret_of
+from tests.chaos.heads import Heads
 from tests.chaos.identity import Identity
 from tests.chaos.plan import Plan
 from tests.chaos.stores import Stores
@@ -58,22 +59,50 @@ class Expected:
     role: str
 
 
-def judge(
-    plan: Plan, ground: Ground, sheet: Sheet, folder: Path, node: Node, stores: Stores
-) -> list[Finding]:
+@dataclass(frozen=True)
+class Remains:
+    """What a storm leaves behind.
+
+    Args:
+        plan: The seed's.
+        ground: The chain it began on.
+        sheet: What the orders referred to.
+        folder: Where the clients wrote.
+        stores: Their stores.
+        heads: How far the chain was when.
+    """
+
+    plan: Plan
+    ground: Ground
+    sheet: Sheet
+    folder: Path
+    stores: Stores
+    heads: Heads
+
+
+def judge(remains: Remains, node: Node) -> list[Finding]:
     """Everything that is wrong."""
-    manifest = ground.deployed
-    truth = read_truth(node.url, ground.head + 1, [manifest.escrow, *manifest.tokens.values()])
-    expected = list(_expected(plan, ground, sheet))
-    diaries = {worker.name: list(lines(folder / f"{worker.name}.jsonl")) for worker in plan.workers}
-    case = Case(plan, truth, expected, diaries, stores)
+    case = open_case(remains, node)
     return [
         *case.effects(),
         *case.answers(),
         *case.journals(),
-        *_books(ground, node),
-        *(Finding("secret", what) for what in find_canaries(plan, folder, stores)),
+        *_books(remains.ground, node),
+        *(
+            Finding("secret", what)
+            for what in find_canaries(remains.plan, remains.folder, remains.stores)
+        ),
     ]
+
+
+def open_case(remains: Remains, node: Node) -> Case:
+    """Read what happened and what the clients were told."""
+    ground, folder, plan = remains.ground, remains.folder, remains.plan
+    manifest = ground.deployed
+    truth = read_truth(node.url, ground.head + 1, [manifest.escrow, *manifest.tokens.values()])
+    expected = list(_expected(plan, ground, remains.sheet))
+    diaries = {worker.name: list(lines(folder / f"{worker.name}.jsonl")) for worker in plan.workers}
+    return Case(plan, truth, expected, diaries, remains.stores, remains.heads)
 
 
 class Case:
@@ -85,6 +114,7 @@ class Case:
         expected: What the references stand for.
         diaries: What each client was told.
         stores: Their journals.
+        heads: How far the chain was when.
     """
 
     def __init__(
@@ -94,7 +124,9 @@ class Case:
         expected: list[Expected],
         diaries: dict[str, list[dict[str, Any]]],
         stores: Stores,
+        heads: Heads,
     ) -> None:
+        self.heads = heads
         self.plan = plan
         self.truth = truth
         self.expected = expected
@@ -174,6 +206,8 @@ class Case:
                 if line.get("payment") in (None, each.payment)
                 for effect in self.by_key[each.key]
             ]
+            if line["status"] == "final" and line.get("state") != "absent":
+                yield from self._early(line)
             if told == "resolved":
                 yield from self._resolution(line, effects)
             elif told == "written":
@@ -208,6 +242,12 @@ class Case:
         mined = self.truth.transactions.get(line["transaction"])
         if mined is None or line["block"] != int(mined["blockNumber"], 16):
             yield Finding("told", f"{how} with another block than {effects}: {line}")
+
+    def _early(self, line: dict[str, Any]) -> Iterator[Finding]:
+        """Final means that so many blocks were on top when it was said."""
+        head = self.heads.at_most(line["at"])
+        if line["block"] is not None and line["block"] > head - self.plan.confirmations:
+            yield Finding("early", f"final, and the chain was at {head} at most: {line}")
 
     def _is_without_effect(self, line: dict[str, Any]) -> bool:
         """Whether this is about a batch that may find all of it done before, or a cancellation."""

@@ -1,0 +1,38 @@
+"""How far the chain was when: what the finality that clients were told of is held against."""
+
+from __future__ import annotations
+
+import bisect
+import time
+
+from tael.testing import Node
+from tael.testing.nodes import NodeError
+
+_EVERY_SECONDS = 0.03
+
+
+class Heads:
+    """The chain's latest block over time, as the node itself says."""
+
+    def __init__(self) -> None:
+        self._times: list[float] = []
+        self._numbers: list[int] = []
+        self._looked_at = 0.0
+
+    def look(self, node: Node) -> None:
+        """Note it, unless that was done a moment ago."""
+        now = time.monotonic()
+        if now - self._looked_at < _EVERY_SECONDS:
+            return
+        self._looked_at = now
+        try:
+            number = node.block_number()
+        except NodeError:
+            return
+        self._times.append(time.time())
+        self._numbers.append(number)
+
+    def at_most(self, moment: float) -> int:
+        """A number that the chain had not passed at a moment."""
+        index = bisect.bisect_left(self._times, moment)
+        return max(self._numbers[: index + 1], default=0)
