@@ -12,7 +12,9 @@ from tael.cli.failures import ExitCode, InterruptionError, UsageError
 from tael.cli.session import Session
 from tael.cli.stopping import stopping
 from tael.cli.values import seconds, shown_time
+from tael.cli.watching import MetricsOption, metrics_served
 from tael.errors import NodeUnavailableError, StoreError
+from tael.telemetry import set_index_lag
 
 if TYPE_CHECKING:
     from tael.audit import Difference
@@ -64,6 +66,7 @@ def run(
     store: StoreOption = None,
     finality: FinalityOption = None,
     poll: PollOption = "1s",
+    metrics: MetricsOption = None,
 ) -> int:
     """Catch up with the chain, then follow it until Ctrl-C."""
     pause = seconds(poll, name="--poll")
@@ -73,7 +76,7 @@ def run(
         _catch_up(session, indexer)
         return ExitCode.OK
     output.note(f"following every {poll}; Ctrl-C ends it")
-    with stopping() as stopped:
+    with metrics_served(session, metrics), stopping() as stopped:
         while not stopped.is_set():
             try:
                 indexer.follow(
@@ -186,6 +189,7 @@ def _indexer(session: Session, store: str | None, finality: str | None) -> Index
 
 
 def _tell(session: Session, progress: Progress) -> None:
+    set_index_lag(progress.lag, chain_id=session.chain.chain_id)
     if not (progress.logs or progress.undone):
         return
     output = session.output
