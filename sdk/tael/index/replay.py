@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from tael import events as ev
 from tael.errors import NodeUnavailableError
 from tael.index import lanes as lanes_of
+from tael.index.entries import Entries
 from tael.index.logs import head, prefix_of
-from tael.index.postings import Postings
+from tael.index.payment_events import PaymentEvents
 from tael.index.rows import ESCROW, Header, Rows
+from tael.index.token_events import TokenEvents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -141,8 +143,10 @@ class Replay:
         headers: Mapping[int, Header],
         rows: Rows,
     ) -> None:
-        postings = Postings(self.deployed, self.books, rows)
-        acts, contracts, blocks = postings.acts, self._contracts, rows.blocks
+        entries = Entries(self.deployed, self.books, rows)
+        money = TokenEvents(entries)
+        acts = {**PaymentEvents(entries).acts, **money.acts}
+        contracts, blocks = self._contracts, rows.blocks
         waiting = sorted(headers, reverse=True)
         block_hash = transaction = ""
         pieces: list[bytes] = []
@@ -151,29 +155,27 @@ class Replay:
                 block_hash, transaction = log["blockHash"], ""
                 self._begin_block(log, headers, waiting, blocks)
             if log["transactionHash"] != transaction:
-                postings.end_transaction()
+                money.end_transaction()
                 transaction = log["transactionHash"]
-                pieces = self._begin_receipt(transaction, rows, postings)
+                pieces = self._begin_receipt(transaction, rows, entries)
             contract = contracts[log["address"]]
-            postings.log_index = log_index = position & _LOG_INDEX_MASK
+            entries.log_index = log_index = position & _LOG_INDEX_MASK
             if lane is None:
                 rest = bytes.fromhex("".join([*log["topics"][1:], log["data"]]).replace("0x", ""))
                 pieces.append(head(log_index, contract, prefix_of(log["topics"][0]), len(rest)))
             else:
-                opened = acts[lane.prefix](lane.next_values(), contract)
-                rest = lane.next_rest()
-                if opened is not None:
-                    rest = opened
+                # What stands for the rest of a payment's opening; nobody asks its lane for it.
+                rest = acts[lane.prefix](lane.next_values(), contract) or lane.next_rest()
                 pieces.append(head(log_index, contract, lane.prefix, len(rest)))
             pieces.append(rest)
-        postings.end_transaction()
+        money.end_transaction()
         while waiting:
             self._put_block(headers[waiting.pop()], blocks)
 
-    def _begin_receipt(self, transaction: str, rows: Rows, postings: Postings) -> list[bytes]:
+    def _begin_receipt(self, transaction: str, rows: Rows, entries: Entries) -> list[bytes]:
         pieces: list[bytes] = []
-        postings.receipt = receipt = self.next_receipt
-        postings.transaction_hash = hash_ = bytes.fromhex(transaction[2:])
+        entries.receipt = receipt = self.next_receipt
+        entries.transaction_hash = hash_ = bytes.fromhex(transaction[2:])
         self.next_receipt = receipt + 1
         rows.blocks[-1][_RECEIPTS] += 1
         rows.receipts.append((self.deployed.id, receipt, self.next_block - 1, hash_, pieces))
