@@ -58,6 +58,7 @@ class Watch(Settlement):
         self._woken = False
         self._gap_since: float | None = None
         self._confirmed_at = 0.0
+        self._trouble = ""
 
     # What the lane calls
 
