@@ -30,6 +30,7 @@ def test_guide_runs_when_followed(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     names = {
         "node_url": world.node.url,
+        "other_node_url": world.node.url.replace("127.0.0.1", "localhost"),
         "issuer_key": key_of(world, "issuer"),
         "acquirer_key": key_of(world, "acquirer"),
         "card": world.signers["cardholder"],
