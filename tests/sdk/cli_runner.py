@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eth_account import Account
-
 from tael.cli import main
-from tests.sdk.world import ROLES, World
+from tests.canary.plugin import WATCH
+from tests.sdk.world import World
+from tests.sdk.world import key_of as world_key_of
 
 PROGRAM = [sys.executable, "-m", "tael.cli"]
 
@@ -57,6 +57,7 @@ class CommandLine:
         self._capsys.readouterr()
         code = main(list(words))
         captured = self._capsys.readouterr()
+        WATCH.see("output of tael", captured.out + captured.err)
         return Result(code, captured.out, captured.err)
 
     def json(self, *words: str, code: int = 0) -> dict[str, Any]:
@@ -67,6 +68,7 @@ class CommandLine:
 
     def process(self, *words: str, stdin: bytes | None = None) -> Result:
         done = subprocess.run([*PROGRAM, *words], input=stdin, capture_output=True, check=False)
+        WATCH.see("output of tael", done.stdout + done.stderr)
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def start(self, *words: str) -> subprocess.Popen[str]:
@@ -76,7 +78,5 @@ class CommandLine:
 
 
 def key_of(world: World, role: str) -> str:
-    """A role's private key; signers do not give theirs away."""
-    Account.enable_unaudited_hdwallet_features()
-    path = f"m/44'/60'/0'/0/{ROLES.index(role)}"
-    return "0x" + bytes(Account.from_mnemonic(world.node.mnemonic, account_path=path).key).hex()
+    """A role's private key, as people write it."""
+    return "0x" + world_key_of(world.node.mnemonic, role).hex()

@@ -608,8 +608,8 @@ def test_test_key_is_refused_when_the_chain_is_not_local(acting, world, monkeypa
     monkeypatch.setattr(Chain, "is_local", False)
     before = world.node.block_number()
     words = ("redeem", "1.00", "CNY", "--reference", "R-1")
-    assert acting("issuer").json(*words, code=2)["error"]["code"] == "signing_key"
-    document = acting("issuer").json("doctor", code=1)
+    assert acting("acquirer").json(*words, code=2)["error"]["code"] == "signing_key"
+    document = acting("acquirer").json("doctor", code=1)
     (found,) = [each for each in document["checks"] if each["check"] == "test key"]
     assert found["status"] == "fail"
     assert world.node.block_number() == before

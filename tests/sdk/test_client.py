@@ -89,7 +89,7 @@ def test_client_is_refused_when_a_known_test_key_signs_elsewhere(
 ) -> None:
     monkeypatch.setattr(Chain, "is_local", property(lambda _: False))
     with pytest.raises(SigningKeyError):
-        Client(world.chain, world.manifest, world.signers["issuer"])
+        Client(world.chain, world.manifest, world.signers["acquirer"])
     fresh = PrivateKeySigner.from_key("77" * 32)
     client = Client(world.chain, world.manifest, fresh)
     prepared = client.payments.prepare(

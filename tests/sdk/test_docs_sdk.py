@@ -8,18 +8,9 @@ from pathlib import Path
 import pytest
 
 from tael import qr
-from tests.sdk.world import World, cny
+from tests.sdk.world import World, cny, key_of
 
 DOCS = Path(__file__).parents[2] / "docs"
-
-
-def key_of(world: World, role: str) -> bytes:
-    from eth_account import Account
-
-    from tests.sdk.world import ROLES
-
-    path = f"m/44'/60'/0'/0/{ROLES.index(role)}"
-    return bytes(Account.from_mnemonic(world.node.mnemonic, account_path=path).key)
 
 
 def test_guide_runs_when_followed(
@@ -31,8 +22,8 @@ def test_guide_runs_when_followed(
     names = {
         "node_url": world.node.url,
         "other_node_url": world.node.url.replace("127.0.0.1", "localhost"),
-        "issuer_key": key_of(world, "issuer"),
-        "acquirer_key": key_of(world, "acquirer"),
+        "issuer_key": key_of(world.node.mnemonic, "issuer"),
+        "acquirer_key": key_of(world.node.mnemonic, "acquirer"),
         "card": world.signers["cardholder"],
         "scanned_text": qr.write(world.code(150_00, reference="INVOICE-1")),
     }

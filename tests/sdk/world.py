@@ -28,6 +28,11 @@ from tael import (
 from tael.deployment import DeploymentPlan, deploy
 from tael.store import Store
 from tael.testing import Node
+from tests.canary.key import put_to_use
+
+CANARY = "issuer"
+"""Who signs with the canary: the role that writes most."""
+ETHER_WEI = 10**18
 
 ROLES = (
     "deployer",
@@ -167,19 +172,29 @@ class World:
         }
 
 
-def make_signers(mnemonic: str) -> dict[str, PrivateKeySigner]:
+def key_of(mnemonic: str, role: str) -> bytes:
+    """A role's private key; signers do not give theirs away."""
+    if role == CANARY:
+        return put_to_use()
     Account.enable_unaudited_hdwallet_features()
-    return {
-        role: PrivateKeySigner.from_key(
-            bytes(Account.from_mnemonic(mnemonic, account_path=f"m/44'/60'/0'/0/{index}").key)
-        )
-        for index, role in enumerate(ROLES)
-    }
+    path = f"m/44'/60'/0'/0/{ROLES.index(role)}"
+    return bytes(Account.from_mnemonic(mnemonic, account_path=path).key)
+
+
+def make_signers(mnemonic: str) -> dict[str, PrivateKeySigner]:
+    return {role: PrivateKeySigner.from_key(key_of(mnemonic, role)) for role in ROLES}
+
+
+def fund(node: Node, address: str) -> None:
+    """Give ether to a key that the node does not know."""
+    method = "anvil_setBalance" if node.kind == "anvil" else "evm_setAccountBalance"
+    node.rpc(method, address, hex(1_000 * ETHER_WEI))
 
 
 def build_world(node: Node) -> World:
     chain = Chain.connect(node.url)
     signers = make_signers(node.mnemonic)
+    fund(node, signers[CANARY].address)
     plan = DeploymentPlan.development(
         signers["operator"].address,
         currencies=CURRENCIES,
