@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 
 # Made here, so that no source file and no traceback that shows source lines has it.
 KEY = hashlib.sha256(b"the canary of the tests").digest()
@@ -23,18 +24,18 @@ def is_in_use() -> bool:
     return _put_to_use
 
 
-def _aligned(encode: object, shift: int) -> bytes:
+def _aligned(encode: Callable[[bytes], bytes], shift: int) -> bytes:
     """Base64 of the key inside other bytes: only the characters that are the key's alone."""
-    text = bytes(encode(bytes(shift) + KEY + bytes(3)))  # type: ignore[operator]
-    # A character that also carries bits of a neighbour is left out.
+    text = encode(bytes(shift) + KEY + bytes(3))
+    # A character has six bits; one that also has a neighbour's is left out.
     return text[-(-shift * 8 // 6) : (shift + len(KEY)) * 8 // 6]
 
 
 FORMS: dict[str, bytes] = {
     "decimal": str(int.from_bytes(KEY, "big")).encode(),
     "decimal, little end first": str(int.from_bytes(KEY, "little")).encode(),
-    "base64": base64.b64encode(KEY).rstrip(b"="),
-    "base64 for URLs": base64.urlsafe_b64encode(KEY).rstrip(b"="),
+    "base64": _aligned(base64.b64encode, 0),
+    "base64 for URLs": _aligned(base64.urlsafe_b64encode, 0),
     "base64 one byte in": _aligned(base64.b64encode, 1),
     "base64 two bytes in": _aligned(base64.b64encode, 2),
     "base64 for URLs one byte in": _aligned(base64.urlsafe_b64encode, 1),
