@@ -11,13 +11,34 @@ import pytest
 import sqlalchemy as sa
 
 from tael.store import Store
-from tests.sdk.conftest import any_world, world, worlds
+from tests.sdk.conftest import worlds
+from tests.sdk.world import World, isolated
 
-__all__ = ["any_world", "world", "worlds"]
+__all__ = ["worlds"]
 
 _names = itertools.count(1)
 
 OpenStore = Callable[[], Store]
+
+
+@pytest.fixture
+def world(worlds: Callable[[str], World]) -> Iterator[World]:
+    """The deployment on Anvil, as it was after the set-up, with a block on top.
+
+    Anvil forgets the states of old blocks, that of the set-up among them, and cannot go back to one
+    it has forgotten.
+    """
+    with isolated(worlds("anvil")) as one:
+        one.node.mine()
+        yield one
+
+
+@pytest.fixture(params=["anvil", "ganache"])
+def any_world(request: pytest.FixtureRequest, worlds: Callable[[str], World]) -> Iterator[World]:
+    """The same on Anvil and on Ganache."""
+    with isolated(worlds(request.param)) as one:
+        one.node.mine()
+        yield one
 
 
 @pytest.fixture(scope="session")
