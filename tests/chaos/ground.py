@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from eth_account import Account
 from eth_utils.crypto import keccak
 
 from tael import Money, PrivateKeySigner
@@ -24,7 +23,7 @@ from tael.testing.nodes import MNEMONIC, NodeKind
 from tael.typed_data import escrow_domain
 from tests.chaos.identity import Identity
 from tests.chaos.work import Payment, Sheet
-from tests.sdk.world import ROLES, build_world
+from tests.sdk.world import ROLES, build_world, key_of
 
 ACCOUNTS = 20
 DAY_SECONDS = 86_400
@@ -174,12 +173,8 @@ class Stage:
 
 @cache
 def keys() -> dict[str, bytes]:
-    """The keys by role: those that everybody knows, for local chains only."""
-    Account.enable_unaudited_hdwallet_features()
-    return {
-        role: bytes(Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}").key)
-        for index, role in enumerate(ROLES)
-    }
+    """The keys by role."""
+    return {role: key_of(MNEMONIC, role) for role in ROLES}
 
 
 @cache
@@ -195,22 +190,22 @@ def secret_of(role: str) -> bytes:
 
 def make_sheet(ground: Ground, payments: dict[str, Payment]) -> Sheet:
     """Prepare and sign payments, and say who is who."""
-    key_of = signers()
+    signer_of = signers()
     manifest = ground.deployed
     domain = escrow_domain(manifest.chain_id, manifest.escrow)
     signed, amounts = {}, {}
     for reference, payment in payments.items():
         amount = Money(payment.currency, payment.amount_minor)
-        issuer = key_of[payment.issuer].address
+        issuer = signer_of[payment.issuer].address
         identity = Identity(issuer, secret_of(payment.issuer))
         authorize_before = ground.now + payment.authorize_seconds
         capture_before = authorize_before + HOLD_DAYS * DAY_SECONDS
         terms = Terms(
             issuer=issuer,
-            acquirer=key_of[payment.acquirer].address,
+            acquirer=signer_of[payment.acquirer].address,
             token=manifest.token(payment.currency),
             merchant=ground.shops[payment.acquirer],
-            card=key_of[payment.card].address,
+            card=signer_of[payment.card].address,
             amount_minor=payment.amount_minor,
             authorize_before=authorize_before,
             capture_before=capture_before,
@@ -221,9 +216,9 @@ def make_sheet(ground: Ground, payments: dict[str, Payment]) -> Sheet:
         )
         id_ = terms.payment_id(domain)
         prepared = PreparedPayment(id_, terms, amount, reference)
-        signed[reference] = SignedPayment(prepared, key_of[payment.card].sign_digest(id_))
+        signed[reference] = SignedPayment(prepared, signer_of[payment.card].sign_digest(id_))
         amounts[reference] = amount
-    addresses = {role: key.address for role, key in key_of.items()}
+    addresses = {role: key.address for role, key in signer_of.items()}
     return Sheet(addresses, signed, amounts)
 
 

@@ -25,11 +25,13 @@ class Heads:
         if now - self._looked_at < _EVERY_SECONDS:
             return
         self._looked_at = now
+        # Before it is asked: what is mined between question and note is not behind the note.
+        moment = time.time()
         try:
             number = node.block_number()
         except NodeError:
             return
-        self._times.append(time.time())
+        self._times.append(moment)
         self._numbers.append(number)
 
     def at_most(self, moment: float) -> int:

@@ -218,6 +218,8 @@ class Case:
     def _error(
         self, line: dict[str, Any], by_reference: dict[str, list[Expected]]
     ) -> Iterator[Finding]:
+        if line["error"] == "UnknownRevertError":
+            yield Finding("reason", f"refused for a reason nobody knows: {line}")
         if line["error"] != "IdempotencyConflictError":
             return
         conflicting = any(

@@ -139,6 +139,7 @@ class Worker:
         self._steps: Counter[str] = Counter()
         self._full_times = 0
         self._is_full = bool(life.worker.spare_pages) and life.number == 0
+        self._limited: Store | None = None
         self._store = self._open_store()
         self.client = self._connect()
 
@@ -166,14 +167,15 @@ class Worker:
             if self._is_full:
                 connection_.execute(f"PRAGMA max_page_count = {most}")
 
+        self._limited = store
         sa.event.listen(store.engine, "connect", limit)
         store.engine.dispose()
 
     def _make_room(self) -> None:
         self._full_times += self._is_full
-        if self._is_full and self._full_times >= FULL_TIMES:
+        if self._limited is not None and self._full_times >= FULL_TIMES:
             self._is_full = False
-            self._store.engine.dispose()
+            self._limited.engine.dispose()
 
     def _connect(self) -> Client:
         life, plan = self.life, self.life.plan
