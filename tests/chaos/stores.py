@@ -86,7 +86,7 @@ class Stores:
         """Cut all connections to a PostgreSQL store, as a failover does."""
         self._command(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            f"WHERE datname = '{self._databases[name]}'"
+            f"WHERE datname = '{self._databases[name]}'"  # noqa: S608 - a name of our own
         )
 
     def copy(self, name: str) -> None:
