@@ -36,6 +36,9 @@ def test_guide_runs_when_followed(
         "attempt": lambda call: call(),
     }
     assert run("outcomes.md", names) >= 4
+    names["signed_payments"] = [world.sign(f"ASYNC-{n}", cny("1.00")) for n in range(5)]
+    assert run("async.md", names) == 3
+    assert run("telemetry.md", names) == 3
     for role in ("issuer", "acquirer"):
         names[role].close()
 
