@@ -85,8 +85,8 @@ class Stores:
     def kick(self, name: str) -> None:
         """Cut all connections to a PostgreSQL store, as a failover does."""
         self._command(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            f"WHERE datname = '{self._databases[name]}'"  # noqa: S608 - a name of our own
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "  # noqa: S608 - our own name
+            f"WHERE datname = '{self._databases[name]}'"
         )
 
     def copy(self, name: str) -> None:
