@@ -367,9 +367,10 @@ def test_a_timeout_leaves_the_write_pending(paused: World, bank: AsyncClient) ->
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.5):
                     await bank.balances.transfer(payee, cny("1.00"), reference="T-1")
+            await until(lambda: len(world.node.rpc("txpool_content")["pending"]) > 0)
             world.node.mine()
-            (done,) = await bank.resume()
-            assert (done.reference, done.state) == ("T-1", "settled")
+            await bank.resume()
+            assert (await bank.resolve("T-1")).state == "settled"
 
     run(main)
 
@@ -395,6 +396,24 @@ def test_whoever_waits_is_told_when_the_client_closes(
             assert (await next_one.resolve("T-1")).state == "settled"
 
     run(main)
+
+
+def test_a_stream_is_told_when_the_client_closes(paused: World, bank: AsyncClient) -> None:
+    world = paused
+    payments = (world.sign(f"P-{n}", cny("1.00")) for n in range(3))
+
+    async def main() -> None:
+        async with bank:
+            task = asyncio.create_task(anext(bank.payments.authorize_each(payments)))
+            await until(lambda: len(world.node.rpc("txpool_content")["pending"]) > 0)
+        with pytest.raises(OutcomeUnknownError):
+            await task
+        world.node.rpc("evm_setAutomine", True)
+        world.node.mine()
+
+    run(main)
+    names = [each.name for each in threading.enumerate()]
+    assert not [each for each in names if each.startswith("tael-send")]
 
 
 def test_leaving_an_iteration_ends_its_thread(world: World, bank: AsyncClient) -> None:

@@ -7,12 +7,13 @@ import contextvars
 import functools
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from tael.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -68,8 +69,24 @@ class Calls:
 
     @property
     def busy(self) -> int:
-        """How many calls are under way."""
+        """How many calls and iterations are under way."""
         return self._busy
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Something is under way as long as the block runs.
+
+        Raises:
+            ConfigurationError: It is closed.
+        """
+        self.require_open()
+        with self._guard:
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._busy -= 1
 
     def refuse(self) -> None:
         """Begin nothing from now on."""
@@ -80,14 +97,8 @@ class Calls:
         self._pool.shutdown(wait=False)
 
     def _begin(self, call: Callable[[], Result]) -> Result:
-        self.require_open()
-        with self._guard:
-            self._busy += 1
-        try:
+        with self.under_way():
             return call()
-        finally:
-            with self._guard:
-                self._busy -= 1
 
 
 def _retrieve(future: asyncio.Future[Result]) -> None:

@@ -70,10 +70,10 @@ def awaited(function: Callable[..., Any]) -> Callable[..., Any]:
                 def given(value: Any) -> Any:
                     return pump.pull(value) if hasattr(value, "__aiter__") else value
 
-                found: Iterator[Any] = getattr(self._target(), name)(
-                    *map(given, args), **{key: given(value) for key, value in kwargs.items()}
-                )
-                return found
+                with self._calls.under_way():
+                    yield from getattr(self._target(), name)(
+                        *map(given, args), **{key: given(value) for key, value in kwargs.items()}
+                    )
 
             return Pump(make).items()
 
