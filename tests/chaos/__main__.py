@@ -33,7 +33,7 @@ def main() -> int:
     failed: list[str] = []
     done = 0
     with Lanes(options.lanes) as lanes:
-        rounds = [lanes.start(seeds).values() for _ in range(options.repeat)]
+        rounds = [lanes.start(seeds, each + 1).values() for each in range(options.repeat)]
         for future in as_completed(itertools.chain.from_iterable(rounds)):
             report = future.result()
             done += 1

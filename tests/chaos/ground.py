@@ -151,17 +151,18 @@ class Stage:
         self._stack.close()
 
     def _start(self) -> Node:
+        whole_seconds = None
         if self.ground.kind == "anvil":
             arguments = ["--load-state", str(self._saved), "--preserve-historical-states"]
             if self._block_seconds is not None:
                 arguments += ["--block-time", str(self._block_seconds)]
         else:
             arguments = ["--database.dbPath", str(self._saved)]
-            if self._block_seconds is not None:
-                arguments += ["--miner.blockTime", str(int(self._block_seconds))]
+            whole_seconds = None if self._block_seconds is None else int(self._block_seconds)
         node = self._stack.enter_context(
             start_node(
                 self.ground.kind,
+                block_time_seconds=whole_seconds,
                 accounts=ACCOUNTS,
                 arguments=arguments,
                 log_folder=self._folder,

@@ -60,12 +60,17 @@ class Lanes:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def start(self, seeds: Sequence[Seed]) -> dict[Seed, Future[Report]]:
-        """Queue seeds."""
+    def start(self, seeds: Sequence[Seed], attempt: int = 1) -> dict[Seed, Future[Report]]:
+        """Queue seeds.
+
+        Args:
+            seeds: Each once.
+            attempt: Which time it is, where the same are run again.
+        """
         for kind in {kind for kind, _ in seeds} - self._grounds.keys():
             self._grounds[kind] = build_ground(kind, self._folder / kind)
         return {
-            seed: self._pool.submit(_run, seed, self._grounds[seed[0]], self._postgresql)
+            seed: self._pool.submit(_run, seed, attempt, self._grounds[seed[0]], self._postgresql)
             for seed in seeds
         }
 
@@ -75,10 +80,10 @@ def _settle_lane() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _run(seed: Seed, ground: Ground, postgresql: str) -> Report:
+def _run(seed: Seed, attempt: int, ground: Ground, postgresql: str) -> Report:
     kind, number = seed
     plan = make_plan(number, kind)
-    folder = FOLDER / f"{kind}-{number}"
+    folder = FOLDER / (f"{kind}-{number}" if attempt == 1 else f"{kind}-{number}-{attempt}")
     try:
         return run_plan(plan, ground, folder, postgresql)
     except Exception:  # noqa: BLE001 - whatever it is, it is this seed's finding

@@ -210,6 +210,8 @@ def make_plan(seed: int, node: NodeKind) -> Plan:
     reorgs = is_anvil and choose.random() < 0.35
     interval = reorgs or (is_anvil and choose.random() < 0.4)
     block_seconds = choose.choice((0.05, 0.1, 0.2)) if interval else None
+    if not is_anvil and choose.random() < 0.2:
+        interval, block_seconds = True, 1.0
     confirmations = choose.choice((2, 3, 5)) if reorgs else 0
     draft = _Draft(choose, seed)
     _think_up(draft)

@@ -86,6 +86,8 @@ def read_truth(url: str, first: int, addresses: Sequence[str]) -> Truth:
     for start in range(first, head + 1, _BATCH):
         numbers = range(start, min(start + _BATCH, head + 1))
         blocks = ask([("eth_getBlockByNumber", [hex(each), True]) for each in numbers])
+        missing = [number for number, block in zip(numbers, blocks, strict=True) if block is None]
+        assert not missing, f"the node has no block {missing}, and its latest is {head}"
         for block in blocks:
             truth.transactions |= {each["hash"]: each for each in block["transactions"]}
     hashes = list(truth.transactions)
