@@ -190,6 +190,24 @@ class SubscriptionLostError(TaelError):
     code = "subscription_lost"
 
 
+class WebhookAddressError(ConfigurationError):
+    """A webhook's address is none, or leads where it must not: correct it, or allow the network."""
+
+    code = "webhook_address"
+
+
+class WebhookGoneError(TaelError):
+    """The receiver of a webhook says that it is gone for good: ask whoever runs it."""
+
+    code = "webhook_gone"
+
+
+class WebhookRefusedError(InvalidInputError):
+    """A webhook that was received is not authentic, or too old: do not act on it."""
+
+    code = "webhook_not_authentic"
+
+
 class TransactionRefusedError(TaelError):
     """The node refused a transaction for good: it is on no chain. Mend the cause and call again.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,33 +12,42 @@ import pytest
 import sqlalchemy as sa
 
 from tael.store import Store
-from tests.sdk.conftest import worlds
-from tests.sdk.world import World, isolated
-
-__all__ = ["worlds"]
+from tael.testing import start_node
+from tests.sdk.world import World, build_world, isolated
 
 _names = itertools.count(1)
 
 OpenStore = Callable[[], Store]
 
 
+@pytest.fixture(scope="session")
+def worlds() -> Iterator[Callable[[str], World]]:
+    """Worlds by kind of node, built when first asked for."""
+    built: dict[str, World] = {}
+    # Anvil keeps 500 states in memory and goes back to nothing where it has moved one to the disk.
+    arguments = {"anvil": ("--prune-history", "100000"), "ganache": ()}
+    with contextlib.ExitStack() as stack:
+
+        def get(kind: str) -> World:
+            if kind not in built:
+                node = start_node(kind, accounts=20, arguments=arguments[kind])
+                built[kind] = build_world(stack.enter_context(node))
+            return built[kind]
+
+        yield get
+
+
 @pytest.fixture
 def world(worlds: Callable[[str], World]) -> Iterator[World]:
-    """The deployment on Anvil, as it was after the set-up, with a block on top.
-
-    Anvil forgets the states of old blocks, that of the set-up among them, and cannot go back to one
-    it has forgotten.
-    """
+    """The deployment on Anvil, as it was after the set-up."""
     with isolated(worlds("anvil")) as one:
-        one.node.mine()
         yield one
 
 
 @pytest.fixture(params=["anvil", "ganache"])
 def any_world(request: pytest.FixtureRequest, worlds: Callable[[str], World]) -> Iterator[World]:
-    """The same on Anvil and on Ganache."""
+    """The deployment on Anvil and on Ganache."""
     with isolated(worlds(request.param)) as one:
-        one.node.mine()
         yield one
 
 

@@ -87,7 +87,7 @@ def test_clean_day_matches_when_every_state_is_there(
 
 @pytest.mark.threat("O13")
 @pytest.mark.parametrize(
-    ("before", "after", "where"),
+    ("before", "after", "kind"),
     [
         ("CAPT-1,30.00,CNY", "CAPT-1,30.01,CNY", "differing"),
         ("CAPT-1,30.00,CNY", "CAPT-1,30.00,HKD", "differing"),
@@ -98,7 +98,7 @@ def test_clean_day_matches_when_every_state_is_there(
     ],
 )
 def test_one_difference_is_found_wherever_it_is(
-    world: World, store: Store, tmp_path: Path, before: str, after: str, where: str
+    world: World, store: Store, tmp_path: Path, before: str, after: str, kind: str
 ) -> None:
     ids = live(world)
     assert GOOD.count(before) == 1
@@ -107,9 +107,9 @@ def test_one_difference_is_found_wherever_it_is(
         name: getattr(found, name).count
         for name in ("differing", "missing_here", "missing_there", "bad")
     }
-    assert counts[where] == 1
+    assert counts[kind] == 1
     assert found.breaks == sum(counts.values()) > 0
-    if where in ("missing_there", "bad"):
+    if kind in ("missing_there", "bad"):
         # The payment itself is then in no row.
         (entry,) = found.missing_here.kept
         assert entry.key == ids["OPEN-1"]
@@ -117,7 +117,7 @@ def test_one_difference_is_found_wherever_it_is(
         assert entry.transaction_hash.startswith("0x")
     else:
         assert found.breaks == 1
-    if where == "differing":
+    if kind == "differing":
         ((row, entry),) = found.differing.kept
         assert (row.line, row.reference, entry.key) == (4, "CAPT-1", ids["CAPT-1"])
         assert (entry.amount, entry.state) == (cny("30.00"), State.CAPTURED)

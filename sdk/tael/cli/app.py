@@ -69,6 +69,14 @@ COMMANDS: tuple[Entry, ...] = (
         "Index the events into a database, and prove it.",
         is_group=True,
     ),
+    Entry("watch", "watch", _SET_UP, "Print events as they are indexed, each at least once."),
+    Entry(
+        "webhooks",
+        "webhooks",
+        _SET_UP,
+        "Post the events, signed, to whoever has to act on them.",
+        is_group=True,
+    ),
     Entry("doctor", "doctor", _SET_UP, "Say what is wrong with the environment."),
     Entry("completion", "completion", _SET_UP, "Print the script that completes words in a shell."),
     Entry(

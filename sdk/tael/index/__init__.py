@@ -7,6 +7,7 @@ contracts, and :class:`Subscription` hands its events on.
 from __future__ import annotations
 
 from tael.index.deployed import erase
+from tael.index.event_documents import event_document
 from tael.index.indexer import Indexer, Progress, Step
 from tael.index.kinds import Kind, Standing
 from tael.index.reading import AccountBalance, Index, IndexedPayment, IndexStatus, Movement
@@ -30,6 +31,7 @@ __all__ = [
     # handing on
     "Subscription",
     "Delivery",
+    "event_document",
     # proving
     "verify",
     "Verification",
