@@ -29,6 +29,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
@@ -197,11 +198,19 @@ def split_urls(text: str) -> tuple[str, ...]:
     """The URLs in a text, with spaces or commas between them; each once, in their order.
 
     Raises:
-        ConfigurationError: There is none.
+        ConfigurationError: There is none, or one that no node can have. None is repeated, since
+            they may carry keys.
     """
     found = tuple(dict.fromkeys(url for url in re.split(r"[\s,]+", text) if url))
     if not found:
         raise ConfigurationError("TAEL_RPC_URL names no node: set it to http:// or https:// URLs")
+    for number, url in enumerate(found, start=1):
+        if not _is_url(url):
+            which = f"URL {number} of {len(found)}" if len(found) > 1 else "the URL"
+            raise ConfigurationError(
+                f"{which} in TAEL_RPC_URL is none of a node: write http:// or https://, the host, "
+                "and a port up to 65535 if need be"
+            )
     return found
 
 
@@ -272,6 +281,14 @@ def _reference_secret(text: str | None) -> Secret | None:
             "`python -c 'import secrets; print(secrets.token_hex(32))'`"
         )
     return Secret(match[1])
+
+
+def _is_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _path(text: str | None) -> Path | None:

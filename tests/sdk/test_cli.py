@@ -208,6 +208,21 @@ def test_key_is_refused_when_the_descriptor_gives_none(tael):
     assert f"file descriptor {read_end} gives no line" in result.err
 
 
+@pytest.mark.parametrize("number", ["4000", str(2**40), "9" * 30])
+def test_key_is_refused_when_the_descriptor_is_none(tael, number):
+    result = tael("balance", "--key-fd", number, "--manifest", "none.json")
+    assert result.code == 2
+    assert "gives no line" in result.err
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://127.0.0.1:99999", "localhost", " , "])
+def test_node_is_refused_when_the_url_is_none(tael, url):
+    for shown in (tael("verify", "--rpc-url", url), tael.set(TAEL_RPC_URL=url)("verify")):
+        assert shown.code == 2
+        assert "TAEL_RPC_URL" in shown.err
+        assert " code: configuration" in shown.err
+
+
 # Settings
 
 

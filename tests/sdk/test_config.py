@@ -106,6 +106,18 @@ def test_load_refuses_when_no_node_is_named(text):
         load(TAEL_RPC_URL=text)
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["http://[::1", "http://h:99999", "http://h:0", "http://", "ftp://h", "deadbeef", "http://h:x"],
+)
+def test_load_refuses_when_a_url_is_none(url):
+    with pytest.raises(ConfigurationError, match="TAEL_RPC_URL") as refused:
+        load(TAEL_RPC_URL=url)
+    assert "deadbeef" not in str(refused.value)
+    with pytest.raises(ConfigurationError, match="URL 2 of 2"):
+        load(TAEL_RPC_URL=f"http://127.0.0.1:8545 {url}")
+
+
 def test_connect_takes_the_node_that_is_well(tmp_path):
     with start_node("anvil") as node:
         settings = load(TAEL_RPC_URL=f"http://127.0.0.1:1 {node.url}", TAEL_CHAIN_ID="1337")

@@ -397,7 +397,8 @@ def _secret_from(descriptor: int) -> Secret:
         with os.fdopen(descriptor, "rb", closefd=descriptor > 2) as file:
             content = file.read(MAX_SECRET_BYTES + 1)
         lines = content.decode("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+    except (OSError, OverflowError, TypeError, UnicodeDecodeError):
+        # A number beyond what a descriptor can be is an OverflowError here and a TypeError there.
         lines, content = [], b""
     if not lines or len(content) > MAX_SECRET_BYTES:
         raise SigningKeyError(f"file descriptor {descriptor} gives no line to read a secret from")
