@@ -1,7 +1,11 @@
-"""A hundred seeds, and every seed that ever found something."""
+"""Every seed that ever found something, and as many others as TAEL_CHAOS_SEEDS says.
+
+`make chaos` runs as many as asked; by itself this folder runs none beyond the kept ones.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -12,8 +16,8 @@ from tests.chaos.lanes import Lanes, Seed
 from tests.chaos.storm import Report
 
 REGRESSIONS = Path(__file__).parent / "regressions.txt"
-ANVIL_SEEDS = 94
-GANACHE_SEEDS = 6
+ANVIL_SEEDS = int(os.environ.get("TAEL_CHAOS_SEEDS", "0"))
+GANACHE_SEEDS = ANVIL_SEEDS // 16
 
 RunSeed = Callable[[Seed], Report]
 
@@ -21,6 +25,8 @@ RunSeed = Callable[[Seed], Report]
 def _regressions() -> list[Seed]:
     """The first two words of each line; the rest says what it was."""
     seeds: list[Seed] = []
+    if not REGRESSIONS.exists():
+        return seeds
     for line in REGRESSIONS.read_text().splitlines():
         words = line.split()
         if words and not line.startswith("#"):
