@@ -19,7 +19,7 @@ def worlds() -> Iterator[Callable[[str], World]]:
     with contextlib.ExitStack() as stack:
 
         def get(kind: str) -> World:
-            if kind not in built:
+            if kind not in built or not built[kind].is_as_built():
                 built[kind] = build_world(stack.enter_context(start_node(kind, accounts=20)))
             return built[kind]
 

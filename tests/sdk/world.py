@@ -81,6 +81,7 @@ class World:
     signers: dict[str, PrivateKeySigner]
     sender: Sender
     shops: dict[str, bytes] = field(default_factory=dict)
+    logs: int = 0
     _clients: dict[str, Client] = field(default_factory=dict)
 
     def address(self, role: str) -> str:
@@ -93,6 +94,10 @@ class World:
                 self.chain, self.manifest, signer, store=Store.temporary(), wait_seconds=30
             )
         return self._clients[role]
+
+    def is_as_built(self) -> bool:
+        """Whether going back has worked: Anvil sometimes keeps logs of blocks that it took back."""
+        return self.logs == len(self.node.rpc("eth_getLogs", {"fromBlock": "0x0"}))
 
     def forget_clients(self) -> None:
         """Drop the clients, and with them their journals: the chain goes back too."""
@@ -251,6 +256,7 @@ def build_world(node: Node) -> World:
             reference="CARDS-1",
         )
     world.forget_clients()
+    world.logs = len(node.rpc("eth_getLogs", {"fromBlock": "0x0"}))
     return world
 
 
