@@ -14,13 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from eth_utils.address import to_checksum_address
 
-from tael import Money
+from tael import Identifiers, Money
 from tael.events import PaymentAuthorized, PaymentCharged, topic_of
 from tael.index.node import Node
 from tael.index.rows import Header
 from tests.sdk.world import BANKS, World, cny, hkd
 
+SECRET = bytes(range(32))
+"""Every issuer's reference secret in the repetitions."""
 BATCH = 100
 BLOCK_SECONDS = 12
 
@@ -100,12 +103,14 @@ class Day:
         blocks: Of each block of it, the JSON of its logs, cut at whatever is unique in it.
         events: How many logs it has.
         first_block: Its first block.
+        issuers: Of each payment, by its reference hash: who opened it.
     """
 
     opening: list[dict[str, Any]]
     blocks: list[list[str]]
     events: int
     first_block: int
+    issuers: dict[str, str]
 
     @classmethod
     def record(cls, world: World, first_block: int) -> Day:
@@ -134,7 +139,28 @@ class Day:
             ]
             text = orjson.dumps(own).decode()[1:-1]
             blocks.append(cut.split(text))
-        return cls(opening, blocks, len(day), first_block)
+        issuers = {
+            log["data"][130:194]: to_checksum_address(log["topics"][2][26:])
+            for log in day
+            if log["topics"][0] in _OPENINGS
+        }
+        return cls(opening, blocks, len(day), first_block, issuers)
+
+    def reference(self, reference_hash: str, repetition: int) -> str:
+        """The reference that a payment of the recorded day has in a repetition."""
+        return f"{repetition}-{reference_hash[:16]}"
+
+    def renamed(self, name: str, repetition: int) -> str:
+        """What stands for something unique of the recorded day in a repetition."""
+        issuer = self.issuers.get(name)
+        if issuer is not None:
+            identifiers = Identifiers(issuer, SECRET)
+            return identifiers.reference_hash(self.reference(name, repetition)).hex()
+        digits = hashlib.sha256(f"{repetition} {name}".encode()).hexdigest()[: len(name)]
+        if len(name) == 32:
+            # A UETR keeps its version and variant.
+            return digits[:12] + "4" + digits[13:16] + "8" + digits[17:]
+        return digits
 
     def last_block(self, repetitions: int) -> int:
         return self.first_block + len(self.blocks) * repetitions - 1
@@ -145,7 +171,7 @@ class Day:
         parts = self.blocks[place] if number >= self.first_block else []
         for index, part in enumerate(parts):
             if part.endswith('"blockHash":"0x'):
-                return bytes.fromhex(_renamed(parts[index + 1], repetition))
+                return bytes.fromhex(self.renamed(parts[index + 1], repetition))
         for log in self.opening:
             if int(log["blockNumber"], 16) == number:
                 return bytes.fromhex(log["blockHash"][2:])
@@ -174,7 +200,7 @@ class Day:
             pieces = self.blocks[place]
             if len(pieces) > 1:
                 text = "".join(
-                    _renamed(piece, repetition) if index % 2 else piece
+                    self.renamed(piece, repetition) if index % 2 else piece
                     for index, piece in enumerate(pieces)
                 )
                 parts.append(
@@ -223,11 +249,3 @@ class RecordedNode(Node):
 def _is_unique(word: str) -> bool:
     """Whether a topic is a hash, and no address."""
     return _UNIQUE.fullmatch(word[2:]) is not None and not word.startswith("0x" + "0" * 24)
-
-
-def _renamed(name: str, repetition: int) -> str:
-    digits = hashlib.sha256(f"{repetition} {name}".encode()).hexdigest()[: len(name)]
-    if len(name) == 32:
-        # A UETR keeps its version and variant.
-        return digits[:12] + "4" + digits[13:16] + "8" + digits[17:]
-    return digits

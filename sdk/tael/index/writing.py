@@ -233,9 +233,16 @@ def _update_payments(
 
 def _copy(connection: sa.Connection, command: str, rows: Sequence[Any]) -> None:
     driver: Any = connection.connection.driver_connection
+    numbers = "\t".join(["%d"] * len(rows[0])) + "\n"
     with driver.cursor() as cursor, cursor.copy(command) as copy:
         for start in range(0, len(rows), _COPY_ROWS):
-            copy.write("".join([_line(row) for row in rows[start : start + _COPY_ROWS]]))
+            part = rows[start : start + _COPY_ROWS]
+            try:
+                # Most rows are numbers alone.
+                text = "".join([numbers % row for row in part])
+            except TypeError:
+                text = "".join([_line(row) for row in part])
+            copy.write(text)
 
 
 def _line(row: Sequence[Any]) -> str:

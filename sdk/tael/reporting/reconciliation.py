@@ -304,7 +304,11 @@ class _Comparison:
         is_issuer = self._found.side == "issuer"
         account = payments.c.issuer if is_issuer else payments.c.acquirer
         query = (
-            sa.select(payments)
+            sa.select(
+                *(payments.c.number, payments.c.id, payments.c.receipt, account.label("account")),
+                *(payments.c.amount, payments.c.captured, payments.c.voided, payments.c.refunded),
+                (payments.c.terms if is_issuer else payments.c.uetr).label("named"),
+            )
             .where(
                 payments.c.deployment == self._index.deployed.id,
                 account.in_(list(self._currencies)),
@@ -316,10 +320,10 @@ class _Comparison:
         while rows := self._connection.execute(query.where(payments.c.number > last)).all():
             last = rows[-1].number
             for row in rows:
-                key = row.terms[32:64] if is_issuer else row.uetr
-                currency = self._currencies[row.issuer if is_issuer else row.acquirer]
+                key = row.named[32:64] if is_issuer else row.named
                 state, amount = _state_of(row)
-                yield key, _Entry("payment", row.id, Money(currency, amount), state, row.receipt)
+                money = Money(self._currencies[row.account], amount)
+                yield key, _Entry("payment", row.id, money, state, row.receipt)
 
     def _transfers(self) -> Iterator[_Entry]:
         kinds = {int(Kind.TRANSFER): "transfer", int(Kind.REDEEM): "redeem"}

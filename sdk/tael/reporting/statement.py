@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from tael.errors import InvalidInputError, LedgerError
 from tael.index.deployed import read_cursor
 from tael.index.kinds import Standing
-from tael.money import Currency, Money
+from tael.money import Currency
 from tael.reporting.references import References
 from tael.store.tables import blocks, movements, receipts
 
@@ -83,8 +83,10 @@ class Statement:
 
     def amount(self, amount_minor: int) -> str:
         """A signed amount in major units, as in `-12.34`."""
-        sign = "-" if amount_minor < 0 else ""
-        return sign + Money(self.currency, abs(amount_minor)).amount
+        # `Money` is never negative, and checks what was checked when it was booked.
+        sign, exponent = "-" if amount_minor < 0 else "", self.currency.exponent
+        digits = str(abs(amount_minor)).rjust(exponent + 1, "0")
+        return f"{sign}{digits[:-exponent]}.{digits[-exponent:]}" if exponent else sign + digits
 
 
 @contextmanager
