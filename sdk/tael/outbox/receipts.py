@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from eth_utils.address import to_checksum_address
 from web3.exceptions import Web3RPCError
 
+from tael.chain.connection import is_node_failure
 from tael.chain.reverts import decode_revert, revert_from
 from tael.chain.sender import Receipt
 from tael.errors import ContractRevertedError, NodeUnavailableError, UnknownRevertError
@@ -43,11 +44,13 @@ def receipt_of(raw: Any, reference: str, *, repeated: bool = False) -> Receipt:
 
 
 def refusal_data(chain: Chain, receipt: Any) -> bytes:
-    """Why an included transaction failed: a receipt does not say, so it is run again."""
-    try:
-        transaction = request(chain, "eth_getTransactionByHash", receipt["transactionHash"])
-    except NodeUnavailableError:
-        return b""
+    """Why an included transaction failed: a receipt does not say, so it is run again.
+
+    Raises:
+        NodeUnavailableError: The node does not answer now. The reason is written down for good, so
+            it is better asked for again than left out.
+    """
+    transaction = request(chain, "eth_getTransactionByHash", receipt["transactionHash"])
     if not transaction:
         return b""
     call = {
@@ -60,15 +63,15 @@ def refusal_data(chain: Chain, receipt: Any) -> bytes:
     number = int(receipt["blockNumber"], 16)
     # At its own block first, whose time and other transactions it met; then at the one before, in
     # case something later in its block mended the cause.
-    try:
-        answers = exchange(
-            chain, [("eth_call", [call, hex(block)]) for block in (number, max(0, number - 1))]
-        )
-    except NodeUnavailableError:
-        return b""
+    answers = exchange(
+        chain, [("eth_call", [call, hex(block)]) for block in (number, max(0, number - 1))]
+    )
     for answer in answers:
         if answer.error is not None:
-            refusal = revert_from(as_exception(answer.error))
+            error = as_exception(answer.error)
+            refusal = revert_from(error)
+            if refusal is None and is_node_failure(error):
+                raise NodeUnavailableError(f"the node answered: {error}; try again later")
             if refusal is not None and refusal.data:
                 return refusal.data
     if int(receipt["gasUsed"], 16) >= int(transaction["gas"], 16):

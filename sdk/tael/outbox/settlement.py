@@ -40,13 +40,18 @@ class Settlement:
     def follow(self, flights: Sequence[Flight], *, wake: bool = True) -> None:
         """Follow flights from now on."""
 
-    def _is_agreed(self, receipt: Any) -> bool:
-        """Whether enough nodes say the same of a receipt."""
+    def _agreed(self, hash_: str, receipt: Any) -> Any:
+        """A receipt as enough nodes give it, all of it; None where they say that there is none.
+
+        Args:
+            hash_: Of the transaction.
+            receipt: What the node that was asked first says.
+        """
         chain = self._outbox.chain
         if chain.agreement == 1:
-            return True
-        agreed = chain.agree("eth_getTransactionReceipt", [receipt["transactionHash"]])
-        return bool(agreed) and agreed["blockHash"] == receipt["blockHash"]
+            return receipt
+        agreed = chain.agree("eth_getTransactionReceipt", [hash_])
+        return agreed if agreed and agreed.get("blockNumber") else None
 
     def _settle(self, found: Sequence[tuple[Flight, Any]]) -> None:
         """Write down what was included, then tell."""
@@ -138,11 +143,16 @@ class Settlement:
             if answer.error is not None:
                 continue
             receipt = answer.result
-            if not receipt or not receipt.get("blockNumber"):
+            is_there = bool(receipt and receipt.get("blockNumber"))
+            stands = is_there and receipt["blockHash"] == each.block_hash
+            if stands and (each.block_number or 0) > final:
+                continue
+            receipt = self._agreed(each.hash, receipt if is_there else None)
+            if receipt is None:
                 gone.append(each)
             elif receipt["blockHash"] != each.block_hash:
                 moved.append((Flight([each]), receipt))
-            elif int(receipt["blockNumber"], 16) <= final and self._is_agreed(receipt):
+            elif int(receipt["blockNumber"], 16) <= final:
                 settled.append(each)
         if gone:
             self._reopen(gone)

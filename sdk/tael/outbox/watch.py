@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from eth_utils.address import to_checksum_address
@@ -21,6 +21,7 @@ from tael.journal import Fate
 from tael.outbox.flights import Flight
 from tael.outbox.receipts import receipt_of
 from tael.outbox.settlement import GROUP, Settlement
+from tael.outbox.tickets import unknown
 from tael.rpc import exchange, request
 from tael.telemetry import steps
 
@@ -248,7 +249,9 @@ class Watch(Settlement):
                 (receipts[each.hash] for each in flight.transactions if each.hash in receipts),
                 None,
             )
-            if receipt is not None and self._is_agreed(receipt):
+            if receipt is not None:
+                receipt = self._agreed(receipt["transactionHash"], receipt)
+            if receipt is not None:
                 found.append((flight, receipt))
             else:
                 self._check_overtaken(flight)
@@ -263,28 +266,54 @@ class Watch(Settlement):
             flight.missing_since = now
         if now - flight.missing_since < OVERTAKEN_SECONDS:
             return
-        chain, finality = self._outbox.chain, self._outbox.finality
-        block = hex(max(0, finality.final_number(chain)))
-        if int(chain.agree("eth_getTransactionCount", [self._lane.address, block]), 16) <= (
-            flight.nonce
-        ):
+        # Another process may have replaced it: that is in the journal, and counts as ours.
+        journal, address, nonce = self._outbox.journal, self._lane.address, flight.nonce
+        ours = journal.transactions_between(address, nonce, nonce + 1)
+        if any(each.fate is Fate.FINAL for each in ours):
+            why = "another process has written down what became of it"
+            self._drop(flight, lambda ticket: unknown(ticket, why))
             return
-        if any(
-            chain.agree("eth_getTransactionReceipt", [each.hash]) for each in flight.transactions
-        ):
+        self.follow([Flight([each], sent=False) for each in ours], wake=False)
+        if not self._is_overtaken(nonce, [each.hash for each in ours]):
             return
-        self._outbox.journal.kill(self._lane.address, flight.nonce)
+        journal.kill(address, nonce)
         steps.overtaken(self._outbox, flight.newest)
+        words = (
+            f"nonce {nonce} of {address} went to another transaction, so this one can never be "
+            "included; call again"
+        )
+        hash_ = flight.newest.hash
+        self._drop(flight, lambda _: TransactionRefusedError(words, transaction_hash=hash_))
+
+    def _drop(self, flight: Flight, error_of: Callable[[Ticket], TaelError]) -> None:
+        """Follow a flight no longer, and tell who waits for it."""
         with self._ready:
             self._flights.pop(flight.nonce, None)
-        for ticket in flight.tickets:
-            ticket.future.set_exception(
-                TransactionRefusedError(
-                    f"nonce {flight.nonce} of {self._lane.address} went to another transaction, so "
-                    "this one can never be included; call again",
-                    transaction_hash=flight.newest.hash,
-                )
-            )
+            tickets, flight.tickets = flight.tickets, []
+        for ticket in tickets:
+            ticket.future.set_exception(error_of(ticket))
+
+    def _is_overtaken(self, nonce: int, hashes: Sequence[str]) -> bool:
+        """Whether a nonce is used in a final block, and by none of these transactions."""
+        chain = self._outbox.chain
+        block = hex(max(0, self._outbox.finality.final_number(chain)))
+        calls: list[tuple[str, list[Any]]] = [
+            ("eth_getTransactionCount", [self._lane.address, block]),
+            *(("eth_getTransactionReceipt", [each]) for each in hashes),
+        ]
+        # In one request: a node that is behind another would know the nonce of neither, and what
+        # the one says of the nonce must not go with what the other does not know yet.
+        answers = exchange(chain, calls)
+        if any(each.error is not None for each in answers) or any(
+            each.result for each in answers[1:]
+        ):
+            return False
+        if int(answers[0].result, 16) <= nonce:
+            return False
+        if chain.agreement == 1:
+            return True
+        count, *receipts = (chain.agree(method, params) for method, params in calls)
+        return int(count, 16) > nonce and not any(receipts)
 
     # What waits
 
