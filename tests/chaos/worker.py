@@ -49,6 +49,7 @@ from tests.chaos.work import Order, Sheet, perform, references_of
 TIMEOUT_SECONDS = 0.6
 RETRY_SECONDS = 0.8
 WAIT_SECONDS = 1.5
+LAST_SECONDS = 30.0
 PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 0.4
 FOLLOWING = ("capture", "capture_many", "void", "refund")
@@ -229,6 +230,10 @@ class Worker:
                 pass
             for _ in pool.map(self.confirm, orders):
                 pass
+        if self.life.is_last:
+            # What others had in flight with the same key is written down before the last one ends.
+            with self._calling_again("resume"):
+                self.client.resume(wait_seconds=LAST_SECONDS)
         self.diary.note("finished", time.time())
 
     def _begin(self, order: Order) -> None:
