@@ -1,4 +1,4 @@
-"""What the benchmark of the index measures is what it says: true logs, all of them in the tables."""
+"""What the benchmark of the index measures is what it says: true logs, all in the tables."""
 
 from __future__ import annotations
 
