@@ -6,6 +6,7 @@ tests print and how they fail, and at the end at the files and databases that th
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import time
@@ -100,7 +101,7 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Iterator[Any]:
     value = yield
     if fixturedef.argname == "postgresql":
         # The last finalizer runs first: the server is still there.
-        fixturedef.addfinalizer(lambda: WATCH.note(in_postgresql(value)))
+        fixturedef.addfinalizer(functools.partial(_see_server, value))
     return value
 
 
@@ -128,6 +129,14 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.section("the canary was seen", red=True)
         for line in WATCH.found:
             terminalreporter.line(line)
+
+
+def _see_server(url: str) -> None:
+    import psycopg
+
+    # One that a test has ended for good can be asked nothing.
+    with contextlib.suppress(psycopg.OperationalError):
+        WATCH.note(in_postgresql(url))
 
 
 def _folders(config: pytest.Config) -> Iterator[Path]:
