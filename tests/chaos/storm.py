@@ -9,11 +9,13 @@ import shutil
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any
 
+from tael.testing import Node
 from tests.chaos import proxy
 from tests.chaos.child import settle_in
 from tests.chaos.ground import Ground, Stage, lines, make_sheet
@@ -30,6 +32,8 @@ ENCORES = 2
 _TICK_SECONDS = 0.01
 
 _fork = multiprocessing.get_context("fork")
+
+Judge = Callable[[Remains, Node], list[Finding]]
 
 
 @dataclass
@@ -137,7 +141,7 @@ class Storm:
         self.heads = Heads()
         self._ends: list[tuple[float, Event]] = []
 
-    def run(self) -> list[Finding]:
+    def run(self, judge: Judge = judge) -> list[Finding]:
         """Let it rage, calm down, and judge."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(self.stores)
