@@ -68,6 +68,10 @@ bench-gas: setup ## Measure the gas of every verb into build/bench/gas.json
 bench-throughput: setup ## Measure transfers per second of several clients into build/bench/throughput.json
 	@$(PY) tests/bench/throughput.py
 
+.PHONY: bench-growth
+bench-growth: setup ## Measure cost and memory from a thousand payments to a million into build/bench/growth.json
+	@$(PY) tests/bench/growth.py
+
 .PHONY: devnet
 devnet: setup ## Start a local chain with everything deployed, until Ctrl-C
 	@$(PY) scripts/devnet.py

@@ -1,8 +1,9 @@
 """Transactions as bytes: legacy with a chain id (EIP-155), and EIP-1559 without an access list.
 
-These two are all that is sent here, and `eth_account` takes ten times as long for them, most of it
-spent on checking types. What is not plainly one of them is left to it: other types, access lists,
-numbers in text, fields that are missing or do not belong there. So it stays the one that refuses.
+`sign_plain` makes them and `read_plain` reads them back. These two kinds are all that is sent here,
+and `eth_account` takes ten times as long for them, most of it spent on checking types. What is not
+plainly one of them is left to it: other types, access lists, numbers in text, fields that are
+missing or do not belong there. So it stays the one that refuses.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+import rlp
 from eth_utils import keccak, to_checksum_address
 
 SignRecoverable = Callable[[bytes], bytes]
@@ -54,6 +56,35 @@ def sign_plain(fields: Mapping[str, Any], sign: SignRecoverable) -> bytes | None
     except _NotPlain:
         pass
     return None
+
+
+def read_plain(raw: bytes) -> dict[str, Any] | None:
+    """What a signed transaction of one of the two plain kinds says, without its signature.
+
+    Args:
+        raw: The signed bytes, our own: whose signature it is is not looked at.
+
+    Returns:
+        The fields by the names that `sign_plain` takes, with `data` as bytes, `to` checksummed and
+        left out where a contract is created; None if it is of neither kind.
+
+    Source: EIP-155, EIP-1559, EIP-2718.
+    """
+    is_dynamic = raw[:1] == bytes([_DYNAMIC_TYPE])
+    names: tuple[str, ...] = _DYNAMIC if is_dynamic else _LEGACY
+    try:
+        *fields, _, _, _ = rlp.decode(raw[1:] if is_dynamic else raw)
+        if is_dynamic and fields.pop():
+            return None  # it has an access list
+        *numbers, to, value, data = fields
+        read: dict[str, Any] = {
+            name: int.from_bytes(number, "big") for name, number in zip(names, numbers, strict=True)
+        }
+        if to:
+            read["to"] = to_checksum_address(to)
+        return {**read, "value": int.from_bytes(value, "big"), "data": bytes(data)}
+    except (rlp.DecodingError, ValueError, TypeError):
+        return None
 
 
 def _sign_dynamic(fields: Mapping[str, Any], sign: SignRecoverable) -> bytes:

@@ -774,7 +774,7 @@ def test_devnet_script_takes_another_port_when_8545_is_taken(tmp_path):
 def test_devnet_script_says_what_to_do_when_there_is_no_node(tmp_path):
     env = environment(tmp_path, TAEL_ANVIL=str(tmp_path / "absent"))
     result = run(*script("devnet.py"), cwd=tmp_path, env=env, check=False)
-    assert result.returncode == 1
+    assert result.returncode == 3
     assert "TAEL_ANVIL" in result.stdout
     assert "Traceback" not in result.stderr
 

@@ -252,6 +252,37 @@ def test_a_stuck_transaction_is_replaced_by_itself_for_more(
 
 
 @pytest.mark.threat("S06")
+@pytest.mark.threat("S11")
+def test_a_replacement_does_what_the_journal_says_and_not_what_a_node_says(
+    world: World, manual: Callable[[], None]
+) -> None:
+    """Whoever is asked for the transaction again could have another one signed in its place."""
+    before = held_of(world)
+    with FaultyProxy(world.node.url).serving() as proxy:
+        bank = client(
+            world,
+            chain=Chain.connect(proxy.url),
+            wait_seconds=0.3,
+            fees=FeePolicy(bump_after_seconds=0.5),
+        )
+        thief = "0x" + "66" * 20
+
+        def other(said):
+            return said and {**said, "to": thief, "input": "0x", "value": "0xde0b6b3a7640000"}
+
+        proxy.arm("eth_getTransactionByHash", times=10_000, lie=other)
+        with pytest.raises(OutcomeUnknownError) as unknown:
+            transfer(bank, world, "T-1")
+        first = unknown.value.transaction_hash
+        wait_until(lambda: record_hash(bank, "T-1") != first)
+        manual()
+        wait_until(lambda: bank.resolve("T-1").state == "settled")
+        bank.close()
+    assert received(world, before) == 100
+    assert int(world.node.rpc("eth_getBalance", thief, "latest"), 16) == 0
+
+
+@pytest.mark.threat("S06")
 def test_a_replacement_never_offers_more_than_the_limit() -> None:
     policy = FeePolicy(max_fee_per_gas_wei=1_100)
     old = {"maxFeePerGas": 1_000, "maxPriorityFeePerGas": 10}

@@ -19,7 +19,7 @@ from tael import known_keys, signers
 from tael.config import Settings
 from tael.devnet import signers_of
 from tael.errors import SigningKeyError
-from tael.raw_transaction import sign_plain
+from tael.raw_transaction import read_plain, sign_plain
 from tael.secrets import Secret
 from tael.signers import (
     KeystoreSigner,
@@ -125,6 +125,28 @@ def test_sign_transaction_gives_the_bytes_of_eth_account_when_it_signs_by_itself
         patch.setattr(signers, "coincurve", None)
         assert PrivateKeySigner.from_key(key).sign_transaction(transaction) == expected
     assert transaction == before
+
+
+@settings(max_examples=200, deadline=None)
+@given(transaction=st.one_of(LEGACY, DYNAMIC))
+def test_a_signed_transaction_reads_back_as_it_was_signed(transaction):
+    signer = PrivateKeySigner.from_key(CANARY)
+    raw = signer.sign_transaction(transaction)
+    read = read_plain(raw)
+    assert isinstance(read["data"], bytes)
+    assert signer.sign_transaction({**read, "chainId": transaction["chainId"]}) == raw
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x02", b"\x01\xc0", b"\xc0", b"\x02\xc1\x80", b"\xff" * 40])
+def test_what_is_no_plain_transaction_reads_as_nothing(raw):
+    assert read_plain(raw) is None
+
+
+def test_a_transaction_with_an_access_list_reads_as_nothing():
+    raw = PrivateKeySigner.from_key(CANARY).sign_transaction(
+        {**TRANSACTION, "accessList": ACCESS_LIST}
+    )
+    assert read_plain(raw) is None
 
 
 def test_signatures_are_the_same_when_coincurve_is_not_installed(monkeypatch):

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 MAX_FEE_PER_GAS_WEI = 10**12
 """1,000 gwei. A node that asks for more is lying or mistaken, and would burn the sender's ether."""
 BUMP_AFTER_SECONDS = 30.0
+FEE_FIELDS = ("maxFeePerGas", "maxPriorityFeePerGas", "gasPrice")
+"""What a transaction offers, by the names it has there; each kind has some of them."""
 _BUMP_PER_MILLE = 130
 """Nodes take a replacement that offers at least a tenth (some an eighth) more of each fee."""
 

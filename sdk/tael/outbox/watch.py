@@ -14,14 +14,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from eth_utils.address import to_checksum_address
-
 from tael.errors import NodeUnavailableError, StoreError, TaelError, TransactionRefusedError
 from tael.journal import Fate
+from tael.outbox.fees import FEE_FIELDS
 from tael.outbox.flights import Flight
 from tael.outbox.receipts import receipt_of
 from tael.outbox.settlement import GROUP, Settlement
 from tael.outbox.tickets import unknown
+from tael.raw_transaction import read_plain
 from tael.rpc import exchange, request
 from tael.telemetry import steps
 
@@ -339,12 +339,12 @@ class Watch(Settlement):
                 flight.refused = ""
                 since = flight.known_since = flight.known_since or now
                 if now - since >= self._outbox.fees.bump_after_seconds:
-                    stuck.append((flight, answer.result))
+                    stuck.append(flight)
         self.tell_refused([each for each in lost if each.refused], final=True)
         if lost:
             self._lane.broadcast([each.newest for each in lost], lost)
-        for flight, transaction in stuck:
-            self._bump(flight, transaction)
+        for flight in stuck:
+            self._bump(flight)
 
     def tell_refused(self, flights: Sequence[Flight], *, final: bool = False) -> None:
         """Tell who waits that the node does not take it; it stays written down."""
@@ -365,22 +365,20 @@ class Watch(Settlement):
                     )
                 )
 
-    def _bump(self, flight: Flight, transaction: Any) -> None:
-        old = {
-            name: int(transaction[name], 16)
-            for name in ("maxFeePerGas", "maxPriorityFeePerGas", "gasPrice")
-            if transaction.get(name) is not None
-        }
-        fees = self._outbox.fees.bump(old, self._lane.fees())
+    def _bump(self, flight: Flight) -> None:
+        """Replace a transaction by itself for a higher fee.
+
+        What is signed again is read from the journal's own bytes. A node that was asked for it
+        could have anything at all signed.
+        """
+        old = read_plain(flight.newest.raw)
+        if old is None:
+            return
+        offered = {name: old.pop(name) for name in FEE_FIELDS if name in old}
+        fees = self._outbox.fees.bump(offered, self._lane.fees())
         if fees is None:
             return
-        fields = {
-            "to": to_checksum_address(transaction["to"]),
-            "data": transaction["input"],
-            "value": int(transaction["value"], 16),
-            "gas": int(transaction["gas"], 16),
-            **fees,
-        }
+        fields = {**old, **fees}
         new = self._outbox.journal.replace(
             flight.newest, lambda: self._lane.sign_fields(fields, flight.nonce)
         )

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 MAX_ITEMS = 200
 
 BATCH_GAS = 120_000
-GAS_PER_PAYMENT = {"authorizeMany": 75_000, "captureMany": 45_000}
+GAS_PER_PAYMENT = {"authorizeMany": 70_000, "captureMany": 45_000}
 """Bounds instead of an estimate, which takes a node longer than the batch itself. At most 42,200 a
 payment was measured for authorizeMany with a dynamic code each, 35,200 for captureMany; a full
 batch stays within half a block of 30,000,000."""

@@ -29,12 +29,21 @@ MUCH = Money(CURRENCY, 10**12)
 
 @dataclass(frozen=True, slots=True)
 class Banks:
-    """An issuer with cards and an acquirer with merchants, each with a journal on disk."""
+    """An issuer with cards and an acquirer with merchants, each with a journal on disk.
+
+    Attributes:
+        issuer: Its client.
+        acquirer: Its client.
+        cards: Of the issuer.
+        merchants: Of the acquirer.
+        journal: The issuer's file.
+    """
 
     issuer: TaelClient
     acquirer: TaelClient
     cards: list[PrivateKeySigner]
     merchants: list[bytes]
+    journal: Path
 
 
 @contextmanager
@@ -73,7 +82,7 @@ def banks(stage: Stage) -> Iterator[Banks]:
                 acquirer.directory.accept(
                     merchants[-1], [Acceptance(MUCH)], reference=f"LIMIT {mark} {number}"
                 )
-            yield Banks(issuer, acquirer, cards, merchants)
+            yield Banks(issuer, acquirer, cards, merchants, Path(folder) / "amber.db")
 
 
 def signed(both: Banks, count: int) -> list[SignedPayment]:
