@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from tael.errors import InvalidInputError
+
 if TYPE_CHECKING:
     from tael.errors import TaelError
     from tael.money import Money
@@ -258,11 +260,26 @@ class CodeProof:
         amount_minor: What the merchant asked for, before a tip, in minor units.
         expires_at: Unix seconds; it counts strictly before.
         signature: 64 bytes (ERC-2098), 65, or what a contract account takes.
+
+    Raises:
+        InvalidInputError: A value does not fit its field.
+
+    Source: `contracts/interfaces/IPaymentEscrow.sol`, `DynamicCode`.
     """
 
     amount_minor: int
     expires_at: int
     signature: bytes
+
+    def __post_init__(self) -> None:
+        for name, value, bits in (
+            ("amount_minor", self.amount_minor, 64),
+            ("expires_at", self.expires_at, 40),
+        ):
+            if type(value) is not int or not 0 <= value < 2**bits:
+                raise InvalidInputError(f"{name} must be an integer of {bits} bits, not {value!r}")
+        if not isinstance(self.signature, bytes):
+            raise InvalidInputError("signature must be bytes")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
-from eth_utils import keccak, to_checksum_address
+from eth_hash.auto import keccak
+from eth_utils import to_checksum_address
 
 from tael.errors import InvalidTermsError
 from tael.typed_data import TERMS_TYPE, Domain, digest
@@ -58,7 +60,7 @@ class Terms:
     def __post_init__(self) -> None:
         for name in ("issuer", "acquirer", "token", "card"):
             address = getattr(self, name)
-            if not isinstance(address, str) or to_checksum_address(address) != address:
+            if not isinstance(address, str) or _checksummed(address) != address:
                 raise InvalidTermsError(f"{name} must be a checksummed address, not {address!r}")
         for name, size in (("merchant", 32), ("uetr", 16), ("reference_hash", 32), ("funding", 32)):
             value = getattr(self, name)
@@ -127,31 +129,41 @@ class Terms:
     def struct_hash(self) -> bytes:
         """EIP-712 hashStruct, 32 bytes."""
         words = (
-            *(bytes.fromhex(party[2:]).rjust(32, b"\0") for party in self.parties),
+            _TERMS_TYPEHASH,
+            _word(self.issuer),
+            _word(self.acquirer),
+            _word(self.token),
             self.merchant,
-            bytes.fromhex(self.card[2:]).rjust(32, b"\0"),
-            *(
-                value.to_bytes(32, "big")
-                for value in (
-                    self.amount_minor,
-                    self.authorize_before,
-                    self.capture_before,
-                    self.refund_before,
-                    self.interchange_bps,
-                )
-            ),
+            _word(self.card),
+            self.amount_minor.to_bytes(32, "big"),
+            self.authorize_before.to_bytes(32, "big"),
+            self.capture_before.to_bytes(32, "big"),
+            self.refund_before.to_bytes(32, "big"),
+            self.interchange_bps.to_bytes(32, "big"),
             self.uetr.ljust(32, b"\0"),
             self.reference_hash,
             self.funding,
         )
-        return keccak(_TERMS_TYPEHASH + b"".join(words))
+        return keccak(b"".join(words))
 
     def payment_id(self, domain: Domain) -> bytes:
         """The EIP-712 digest of the terms: the payment's id, and what the card signs; 32 bytes."""
         return digest(domain, self.struct_hash)
 
 
-_TERMS_TYPEHASH = keccak(text=TERMS_TYPE)
+_TERMS_TYPEHASH = keccak(TERMS_TYPE.encode())
+
+# A few banks and tokens, and many payments between them.
+
+
+@lru_cache(maxsize=4096)
+def _checksummed(address: str) -> str:
+    return to_checksum_address(address)
+
+
+@lru_cache(maxsize=4096)
+def _word(address: str) -> bytes:
+    return bytes.fromhex(address[2:]).rjust(32, b"\0")
 
 
 def _require_int(name: str, value: object, low: int, high: int) -> None:

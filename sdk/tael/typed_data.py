@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from eth_utils import keccak
+from eth_hash.auto import keccak
 
 ESCROW_NAME = "Tael Payment Escrow"
 VERSION = "1"
@@ -62,9 +62,9 @@ class Domain:
 @lru_cache(maxsize=64)
 def _separator(domain: Domain) -> bytes:
     return keccak(
-        keccak(text=DOMAIN_TYPE)
-        + keccak(text=domain.name)
-        + keccak(text=VERSION)
+        keccak(DOMAIN_TYPE.encode())
+        + keccak(domain.name.encode())
+        + keccak(VERSION.encode())
         + _word(domain.chain_id)
         + _word(domain.contract)
     )
@@ -170,7 +170,7 @@ def permit_digest(
 
 
 def _struct(type_string: str, *fields: int | str | bytes) -> bytes:
-    return keccak(keccak(text=type_string) + b"".join(_word(field) for field in fields))
+    return keccak(keccak(type_string.encode()) + b"".join(_word(field) for field in fields))
 
 
 def _word(value: int | str | bytes) -> bytes:

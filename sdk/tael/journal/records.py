@@ -198,8 +198,11 @@ def body_hash(verb: str, values: Sequence[object]) -> bytes:
         verb: The contract's function.
         values: Strings, integers, bytes, booleans, None, and sequences of these.
     """
-    text = json.dumps([verb, _plain(values)], separators=(",", ":"))
-    return hashlib.sha256(text.encode()).digest()
+    return hashlib.sha256(_text([verb, _plain(values)]).encode()).digest()
+
+
+# Made once: `json.dumps` makes one each time, which takes longer than to use it.
+_text = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _plain(value: object) -> object:

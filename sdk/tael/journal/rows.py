@@ -13,7 +13,9 @@ from tael.store.tables import chains, keys, transactions, writes
 if TYPE_CHECKING:
     from tael.store import Store
 
-RECORD = [writes.c[name] for name in Record.__dataclass_fields__]
+_FIELDS = tuple(Record.__dataclass_fields__)
+_TOTAL, _STATE = _FIELDS.index("total_minor"), _FIELDS.index("state")
+RECORD = [writes.c[name] for name in _FIELDS]
 SIGNED = [
     transactions.c.id,
     transactions.c.write,
@@ -76,12 +78,13 @@ def signed_query() -> sa.Select[Any]:
 
 
 def record_of(row: Any) -> Record:
-    """A row of `writes` as a record."""
-    values = dict(row._mapping)
-    total = values["total_minor"]
-    values["total_minor"] = None if total is None else int(total)
-    values["state"] = State(values["state"])
-    return Record(**values)
+    """A row of `RECORD` as a record."""
+    # By place, not by name: a batch has hundreds of them.
+    values = list(row)
+    if values[_TOTAL] is not None:
+        values[_TOTAL] = int(values[_TOTAL])
+    values[_STATE] = State(values[_STATE])
+    return Record(*values)
 
 
 def signed_of(row: Any) -> SignedTransaction:

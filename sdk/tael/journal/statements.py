@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -163,17 +165,18 @@ class Statements(Reading):
             for order, each in signed
             for item in order.items
         ]
-        if not rows:
-            return
+        if rows:
+            connection.execute(self._put_item, rows)
+
+    @cached_property
+    def _put_item(self) -> Any:
+        # Made once: that takes longer than to carry it out.
         insert = self.store.insert(writes)
-        connection.execute(
-            insert.on_conflict_do_update(
-                index_elements=["chain", "participant", "reference", "part"],
-                # What is done stays done; the rest travels anew.
-                set_={"carrier": insert.excluded.carrier, "state": State.SIGNED},
-                where=writes.c.state < State.INCLUDED,
-            ),
-            rows,
+        return insert.on_conflict_do_update(
+            index_elements=["chain", "participant", "reference", "part"],
+            # What is done stays done; the rest travels anew.
+            set_={"carrier": insert.excluded.carrier, "state": State.SIGNED},
+            where=writes.c.state < State.INCLUDED,
         )
 
     def _lock_key(self, connection: sa.Connection, key: int) -> int:

@@ -44,6 +44,8 @@ Step = Callable[[str, int], None]
 
 GROUP = 200
 """Most orders in one request and one commit."""
+GROUP_BYTES = 150_000
+"""Most call data in one of them: the node works on a few batches while the next are signed."""
 IDLE_SECONDS = 10.0
 WINDOW_BLOCKS = 8
 """Blocks' worth of gas that one key has in flight at most. On a development chain it is one: Anvil
@@ -156,10 +158,13 @@ class Lane:
 
     def _fitting(self) -> int:
         """How many of the waiting orders fit the window, as far as their gas is known."""
-        room, taken = self._room(), 0
+        room, size, taken = self._room(), 0, 0
         for ticket in self._waiting[:GROUP]:
             room -= ticket.order.gas or 0
+            size += len(ticket.order.data)
             if room < 0 and (taken or self.watch.is_busy()):
+                break
+            if size > GROUP_BYTES and taken:
                 break
             taken += 1
         return taken

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from tael.chain import decode_revert
@@ -23,7 +22,7 @@ from tael.services.openings import conflict
 from tael.services.signatures import compact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tael.chain import Receipt
     from tael.events import Event
@@ -61,8 +60,10 @@ class Batches:
         self._require_one_reference_each(payments)
         self._require_this_escrow(payments)
         parts = self._begin("authorizeMany", (ids,), reference)
-        outcomes = self._known(payments, reference) | self._conflicts(payments)
-        outcomes |= self._opened_before([id_ for id_ in ids if id_ not in outcomes], reference)
+        outcomes = self._known(payments, reference)
+        outcomes |= self._opened_before(
+            [each for each in payments if each.payment_id not in outcomes], reference
+        )
         groups: dict[Parties, list[int]] = {}
         for index, payment in enumerate(payments):
             if ids[index] not in outcomes:
@@ -70,29 +71,28 @@ class Batches:
         limits = self._static_limits(
             [payments[i].terms for group in groups.values() for i in group]
         )
-        orders: list[tuple[Order, list[bytes]]] = []
-        for parties, chunk in _chunks(groups):
-            codes: list[tuple[int, int, bytes]] = []
-            items = []
-            for index in chunk:
-                terms, proof = payments[index].terms, payments[index].prepared.proof
-                code = 0
-                if proof is not None and terms.amount_minor > limits[terms.merchant, terms.token]:
-                    codes.append(_code(proof))
-                    code = len(codes)
-                items.append((terms.packed, signatures[index], code))
-            travelling = [self._item(payments[index]) for index in chunk]
-            orders.append(
-                self._order(
+
+        def orders() -> Iterator[tuple[Order, list[bytes]]]:
+            for part, (parties, chunk) in enumerate(_chunks(groups), start=parts + 1):
+                codes: list[tuple[int, int, bytes]] = []
+                items = []
+                for index in chunk:
+                    terms, proof = payments[index].terms, payments[index].prepared.proof
+                    code = 0
+                    if proof and terms.amount_minor > limits[terms.merchant, terms.token]:
+                        codes.append(_code(proof))
+                        code = len(codes)
+                    items.append((terms.packed, signatures[index], code))
+                yield self._order(
                     "authorizeMany",
                     (parties, items, codes),
                     [ids[index] for index in chunk],
                     reference,
-                    parts + len(orders) + 1,
-                    travelling,
+                    part,
+                    [self._item(payments[index]) for index in chunk],
                 )
-            )
-        outcomes |= self._send(orders, reference, PaymentAuthorized, self._find_opening)
+
+        outcomes |= self._send(orders(), reference, PaymentAuthorized, self._find_opening)
         return [outcomes[id_] for id_ in ids]
 
     def capture(self, items: Sequence[tuple[Terms, int]], reference: str) -> list[BatchOutcome]:
@@ -125,16 +125,16 @@ class Batches:
         for index, (terms, _) in enumerate(items):
             if ids[index] not in outcomes:
                 groups.setdefault(terms.parties, []).append(index)
-        orders = [
+        orders = (
             self._order(
                 "captureMany",
                 (parties, [(items[index][0].packed, items[index][1]) for index in chunk]),
                 [ids[index] for index in chunk],
                 reference,
-                parts + number,
+                part,
             )
-            for number, (parties, chunk) in enumerate(_chunks(groups), start=1)
-        ]
+            for part, (parties, chunk) in enumerate(_chunks(groups), start=parts + 1)
+        )
         outcomes |= self._send(orders, reference, PaymentCaptured, find_capture)
         return [outcomes[id_] for id_ in ids]
 
@@ -175,7 +175,8 @@ class Batches:
             verb,
             *arguments,
             reference=reference,
-            act=Act(verb, (ids, hashlib.sha256(repr(arguments).encode()).digest())),
+            # The batch's own body says the rest, and a part has no other.
+            act=Act(verb, (ids,)),
             part=part,
             gas=BATCH_GAS + GAS_PER_PAYMENT[verb] * len(ids),
             items=items,
@@ -184,15 +185,17 @@ class Batches:
 
     def _send(
         self,
-        orders: Sequence[tuple[Order, list[bytes]]],
+        orders: Iterable[tuple[Order, list[bytes]]],
         reference: str,
         kind: type[Event],
         find_first: Callable[[bytes], Event | None],
     ) -> dict[bytes, BatchOutcome]:
         """Send a batch's transactions, all in flight at once, and take in what became of them."""
+        gateway = self._gateway
+        # Each is on its way while the next one is made: nothing in making them fails any more.
+        sent = [(gateway.submit([order])[0], ids) for order, ids in orders]
         outcomes: dict[bytes, BatchOutcome] = {}
-        tickets = self._gateway.submit([order for order, _ in orders])
-        for ticket, (_, ids) in zip(tickets, orders, strict=True):
+        for ticket, ids in sent:
             outcomes |= self._take_in(ticket, ids, reference, kind, find_first)
         return outcomes
 
@@ -212,8 +215,9 @@ class Batches:
             return {id_: BatchOutcome(id_, None, refusal) for id_ in ids}
         refusals = self._refusals(receipt)
         accepted = {bytes.fromhex(log["topics"][1][2:]) for log in _logs_of(receipt, kind)}
+        written = gateway.written(receipt, reference)
         return {
-            id_: BatchOutcome(id_, gateway.written(receipt, reference, id_), None)
+            id_: BatchOutcome(id_, _with_subject(written, id_), None)
             if id_ in accepted
             else self._skipped(id_, refusals[id_], reference, find_first)
             for id_ in ids
@@ -256,7 +260,8 @@ class Batches:
     ) -> dict[bytes, BatchOutcome]:
         """What the journal says of payments that were ordered before, alone or in a batch."""
         gateway = self._gateway
-        names = {(gateway.participant, each.prepared.reference, 0): each for each in payments}
+        participant = gateway.participant
+        names = {(participant, each.prepared.reference, 0): each for each in payments}
         outcomes: dict[bytes, BatchOutcome] = {}
         for name, record in gateway.journal.find_many(list(names)).items():
             payment_id = names[name].payment_id
@@ -271,21 +276,36 @@ class Batches:
                 )
         return outcomes
 
-    def _conflicts(self, payments: Sequence[SignedPayment]) -> dict[bytes, BatchOutcome]:
-        own = [
-            (each.terms, each.payment_id)
-            for each in payments
-            if each.terms.issuer == self._gateway.participant
-        ]
-        return {
-            id_: BatchOutcome(id_, None, conflict(id_, other))
-            for id_, other in self._openings.other_payments(own).items()
-        }
+    def _opened_before(
+        self, payments: Sequence[SignedPayment], reference: str
+    ) -> dict[bytes, BatchOutcome]:
+        """What the chain has of payments that this journal does not know, or of their references.
 
-    def _opened_before(self, ids: list[bytes], reference: str) -> dict[bytes, BatchOutcome]:
-        gateway = self._gateway
-        states = gateway.read_many([(gateway.escrow, "paymentOf", (id_,)) for id_ in ids])
+        What is missed here, since it was opened a moment ago, the contract refuses.
+        """
+        gateway, escrow = self._gateway, self._gateway.escrow
+        participant = gateway.participant
+        own = [
+            (each.terms, each.payment_id) for each in payments if each.terms.issuer == participant
+        ]
+        standing = self._openings.under_references(own)
+        outcomes = {
+            id_: BatchOutcome(id_, None, conflict(id_, opened))
+            for id_, opened in standing.items()
+            if opened != id_
+        }
+        seen = {id_ for _, id_ in own} - standing.keys()
+        ids = [
+            each.payment_id
+            for each in payments
+            if each.payment_id not in outcomes and each.payment_id not in seen
+        ]
+        states = gateway.read_many([(escrow, "paymentOf", (id_,)) for id_ in ids])
         opened = [id_ for id_, state in zip(ids, states, strict=True) if state[0]]
+        return outcomes | self._authorized_before(opened, reference)
+
+    def _authorized_before(self, opened: list[bytes], reference: str) -> dict[bytes, BatchOutcome]:
+        gateway = self._gateway
         if not opened:
             return {}
         found = self._openings.find_many(opened)
@@ -311,7 +331,8 @@ class Batches:
         find_first: Callable[[bytes], Event | None],
     ) -> dict[bytes, BatchOutcome]:
         gateway = self._gateway
-        states = gateway.read_many([(gateway.escrow, "paymentOf", (id_,)) for id_, _ in words])
+        escrow = gateway.escrow
+        states = gateway.read_many([(escrow, "paymentOf", (id_,)) for id_, _ in words])
         outcomes = {}
         for (id_, total), state in zip(words, states, strict=True):
             event = find_first(id_) if int(state[1]) >= total else None
@@ -363,6 +384,7 @@ def _with_subject(written: Written, subject: bytes) -> Written:
         gas_used=written.gas_used,
         repeated=written.repeated,
         subject=subject,
+        status=written.status,
     )
 
 

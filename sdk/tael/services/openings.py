@@ -61,15 +61,28 @@ class Openings:
 
     def other_payments(self, payments: Sequence[tuple[Terms, bytes]]) -> dict[bytes, bytes]:
         """Other payments that were opened under the same references, by the ids given."""
-        others = {}
+        return {
+            payment_id: opened
+            for payment_id, opened in self.under_references(payments).items()
+            if opened != payment_id
+        }
+
+    def under_references(self, payments: Sequence[tuple[Terms, bytes]]) -> dict[bytes, bytes]:
+        """What was opened under the same references, by the ids given: these payments or others.
+
+        Up to `CATCH_UP_SECONDS` old for these payments; others are looked up on the chain.
+        """
+        found = {}
         for issuer in {terms.issuer for terms, _ in payments}:
             self._catch_up(issuer, at_most_every=CATCH_UP_SECONDS)
             known = self._table.find(issuer, [terms.reference_hash for terms, _ in payments])
             for terms, payment_id in payments:
-                other = known.get(terms.reference_hash, payment_id)
-                if terms.issuer == issuer and other != payment_id and self._exists(other):
-                    others[payment_id] = other
-        return others
+                opened = known.get(terms.reference_hash)
+                if opened is None or terms.issuer != issuer:
+                    continue
+                if opened == payment_id or self._exists(opened):
+                    found[payment_id] = opened
+        return found
 
     def find_by_reference(self, issuer: str, reference_hash: bytes) -> bytes | None:
         """The payment that an issuer opened under a reference, or None.

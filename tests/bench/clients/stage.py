@@ -27,6 +27,10 @@ Mining = Literal["at_once", "by_interval"]
 INTERVAL_SECONDS = "0.1"
 """Anvil loses pipelined transactions when each is mined as it comes: blocks come by the clock."""
 
+BLOCK_GAS = 200_000_000
+"""What networks of banks set: Anvil's own limit would let two full batches into a block, and what a
+block costs this node grows with the state behind it."""
+
 TRANSFER_GAS = 60_000
 MAX_FEE_WEI = 100 * 10**9
 TIP_WEI = 10**9
@@ -208,7 +212,10 @@ def staged(kind: Literal["anvil", "ganache"], mining: Mining) -> Iterator[Stage]
         arguments += ["--prune-history", "50", "--transaction-block-keeper", "5000"]
         if mining == "by_interval":
             arguments += ["--block-time", INTERVAL_SECONDS]
-    with start_node(kind, accounts=20, arguments=arguments) as node, TemporaryDirectory() as folder:
+    with (
+        start_node(kind, accounts=20, gas_limit=BLOCK_GAS, arguments=arguments) as node,
+        TemporaryDirectory() as folder,
+    ):
         chain = Chain.connect(node.url)
         world = devnet.prepare(chain, Path(folder) / "manifest.json", node=node)
         accounts = devnet.to_dict(world)["accounts"]

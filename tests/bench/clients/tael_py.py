@@ -192,9 +192,9 @@ CLIENTS = (
     Client(
         "tael, authorizeMany",
         authorize_many,
-        "at_once",
+        "by_interval",
         {"anvil": 10_000, "ganache": 1_000},
         effect=held,
     ),
-    Client("tael, captureMany", capture_many, "at_once", {"anvil": 10_000, "ganache": 1_000}),
+    Client("tael, captureMany", capture_many, "by_interval", {"anvil": 10_000, "ganache": 1_000}),
 )
