@@ -28,6 +28,7 @@ from tael.chain.endpoint import Identity
 from tael.chain.jsonrpc import is_busy, result_of, words_of
 from tael.chain.nodes import STALE_BLOCKS, Nodes, NodesProvider
 from tael.chain.reverts import revert_from
+from tael.chain.sharing import Shared
 from tael.chain.transport import LOOPBACK, NodeFailure
 from tael.chain.transport import shown_url as shown_url
 from tael.errors import (
@@ -100,6 +101,7 @@ class Chain:
         self.url = urls[0]
         self.agreement = agreement
         self._other_urls = tuple(urls[1:])
+        self._clock = Shared(lambda: self.head().timestamp)
         self.retry_seconds = min(retry_seconds, CONNECT_RETRY_SECONDS)
         identity = self.read(nodes.identify)
         self.chain_id: int = identity.chain_id or 0
@@ -228,7 +230,7 @@ class Chain:
 
     def now(self) -> int:
         """The latest block's timestamp in Unix seconds: the only clock that deadlines obey."""
-        return self.head().timestamp
+        return self._clock.answer()
 
     def block_number(self) -> int:
         """The latest block's number."""

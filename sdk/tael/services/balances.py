@@ -224,7 +224,7 @@ class Balances:
                 )
             return first
 
-        return self._gateway.write_once(
+        return self._gateway.write_new(
             token,
             TRANSFER,
             *message,

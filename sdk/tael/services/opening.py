@@ -71,7 +71,7 @@ class Opening:
             if event is not None:
                 return gateway.note(gateway.escrow, act, event, reference)
         name, arguments = self._form(verb, payment, consent)
-        return gateway.write_once(
+        return gateway.write_new(
             gateway.escrow,
             name,
             *arguments,

@@ -27,18 +27,25 @@ POURERS = 2
 
 def flooded(stage: Stage, count: int) -> tuple[float, float]:
     """Bytes signed beforehand, in batches, until the node has taken them all."""
+    return pour(stage, _signed(stage, stage.next_nonce(), count))
+
+
+def pour(stage: Stage, raws: list[str]) -> tuple[float, float]:
+    """Hand signed bytes over and wait until all of them are in blocks.
+
+    Returns:
+        Seconds and processor seconds.
+    """
     first = stage.next_nonce()
-    batches = [
-        _signed(stage, first + start, min(BATCH, count - start)) for start in range(0, count, BATCH)
-    ]
+    batches = [raws[start : start + BATCH] for start in range(0, len(raws), BATCH)]
     started, cpu_started = time.perf_counter(), cpu_seconds()
 
-    def pour(index: int) -> None:
+    def work(index: int) -> None:
         for batch in batches[index::POURERS]:
             _hand_over(stage, batch)
 
-    in_threads(POURERS, pour)
-    stage.wait_for_nonce(first + count)
+    in_threads(POURERS, work)
+    stage.wait_for_nonce(first + len(raws))
     return time.perf_counter() - started, cpu_seconds() - cpu_started
 
 

@@ -16,7 +16,15 @@ from tempfile import TemporaryDirectory
 
 from tael import Acceptance, CardEntry, Chain, Money, PrivateKeySigner, SignedPayment
 from tael import Client as TaelClient
-from tests.bench.clients.stage import Client, ClientFailed, Stage, cpu_seconds
+from tests.bench.clients.bare import pour
+from tests.bench.clients.stage import (
+    MAX_FEE_WEI,
+    TIP_WEI,
+    Client,
+    ClientFailed,
+    Stage,
+    cpu_seconds,
+)
 
 CURRENCY = "CNY"
 CARDS = 100
@@ -139,6 +147,28 @@ def authorize_each(stage: Stage, count: int) -> tuple[float, float]:
         return clocked(stream)
 
 
+def authorize_flooded(stage: Stage, count: int) -> tuple[float, float]:
+    """The same, signed beforehand and poured into the node: more than that it cannot take."""
+    with banks(stage) as both:
+        orders = [both.issuer.payments._opening._order("authorize", p) for p in signed(both, count)]
+        first, signer = stage.next_nonce(), stage.world.signers["amber"]
+        raws = [
+            signer.sign_transaction(
+                {
+                    "chainId": stage.node.chain_id,
+                    "nonce": first + number,
+                    "to": order.to,
+                    "data": order.data,
+                    "gas": order.gas,
+                    "maxFeePerGas": MAX_FEE_WEI,
+                    "maxPriorityFeePerGas": TIP_WEI,
+                }
+            )
+            for number, order in enumerate(orders)
+        ]
+        return pour(stage, ["0x" + raw.hex() for raw in raws])
+
+
 def authorize_many(stage: Stage, count: int) -> tuple[float, float]:
     """Payments in batches of 200."""
     with banks(stage) as both:
@@ -185,6 +215,13 @@ CLIENTS = (
     Client(
         "tael, authorize each",
         authorize_each,
+        "by_interval",
+        {"anvil": 5_000, "ganache": 400},
+        effect=held,
+    ),
+    Client(
+        "node, flooded with authorizes",
+        authorize_flooded,
         "by_interval",
         {"anvil": 5_000, "ganache": 400},
         effect=held,
