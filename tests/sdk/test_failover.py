@@ -488,6 +488,41 @@ def test_agree_takes_what_enough_nodes_say_when_one_lies(
     assert proxies[2].requests["eth_getTransactionReceipt"] == before
 
 
+@pytest.mark.threat("S10")
+@pytest.mark.threat("S11")
+def test_height_is_what_enough_nodes_have_reached_when_one_claims_more_or_less(
+    proxies: list[FaultyProxy], node: Node
+) -> None:
+    chain = connect(proxies, agreement=2, retry_seconds=0.1)
+    node.mine(5)
+    for claim in (hex(10**6), "0x0"):
+        for proxy in proxies:
+            proxy.arm("eth_getBlockByNumber", lie=lambda block, to=claim: {**block, "number": to})
+            assert chain.height() == node.block_number()
+            assert chain.height("finalized") <= node.block_number()
+            proxy.calm()
+    for proxy in proxies[:2]:
+        proxy.arm("eth_getBlockByNumber", "busy", times=100)
+    with pytest.raises(NodeUnavailableError, match="2 nodes must have reached a block, and 1"):
+        chain.height()
+    assert connect(proxies).height() == node.block_number()
+
+
+@pytest.mark.threat("S10")
+def test_height_is_nothing_when_a_node_knows_no_such_block(
+    proxies: list[FaultyProxy],
+) -> None:
+    for agreement in (1, 3):
+        chain = connect(proxies, agreement=agreement, retry_seconds=0.1)
+        for proxy in proxies:
+            proxy.arm("eth_getBlockByNumber", "refuse", times=100)
+        assert chain.height("finalized") == 0
+        with pytest.raises(NodeUnavailableError):
+            chain.height()
+        for proxy in proxies:
+            proxy.calm()
+
+
 @pytest.mark.threat("S11")
 def test_agree_refuses_when_the_nodes_contradict_each_other(
     proxies: list[FaultyProxy], node: Node

@@ -232,6 +232,17 @@ class Chain:
         """The latest block's timestamp in Unix seconds: the only clock that deadlines obey."""
         return self._clock.answer()
 
+    def height(self, tag: str = "latest") -> int:
+        """The number of the newest block that `agreement` of the nodes have reached.
+
+        Args:
+            tag: `latest`, `safe` or `finalized`; a node that knows no such block is at 0.
+
+        Raises:
+            NodeUnavailableError: Too few of them answered properly.
+        """
+        return self.read(lambda: self.nodes.height(tag, self.agreement))
+
     def block_number(self) -> int:
         """The latest block's number."""
         return self.read(lambda: int(self.w3.eth.block_number))

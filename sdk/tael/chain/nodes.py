@@ -19,10 +19,22 @@ from web3.types import RPCEndpoint, RPCResponse
 from tael.chain.agreement import Tally
 from tael.chain.endpoint import Endpoint, Identity, NodeState
 from tael.chain.gathering import Answers, Gathering
-from tael.chain.jsonrpc import MAX_BATCH_CALLS, MAX_BODY_BYTES, Call, is_busy, split, words_of
+from tael.chain.jsonrpc import (
+    MAX_BATCH_CALLS,
+    MAX_BODY_BYTES,
+    Call,
+    is_busy,
+    split,
+    words_of,
+)
 from tael.chain.roster import Roster, together
 from tael.chain.transport import NodeFailure
-from tael.errors import ConfigurationError, NetworkMismatchError, TooMuchError
+from tael.errors import (
+    ConfigurationError,
+    NetworkMismatchError,
+    NodeUnavailableError,
+    TooMuchError,
+)
 from tael.telemetry.counts import COUNTS
 
 STALE_BLOCKS = 3
@@ -139,6 +151,36 @@ class Nodes:
             if tally.add(endpoint.transport.shown, answer):
                 return answer
         raise tally.refusal()
+
+    def height(self, tag: str, needed: int) -> int:
+        """The number of the newest block that several nodes have reached, whatever one claims.
+
+        Args:
+            tag: `latest`, `safe` or `finalized`; a node that knows no such block is at 0.
+            needed: How many must have reached it.
+
+        Raises:
+            NodeUnavailableError: Too few answered.
+            NodeFailure: None answered.
+            NetworkMismatchError: What answers serves another chain.
+        """
+        question: Call = ("eth_getBlockByNumber", [tag, False])
+        if needed == 1:
+            return _height_in(tag, self.ask(*question))
+        self._roster.next()
+        numbers: list[int] = []
+        for endpoint in self._roster.each():
+            try:
+                (answer,) = self._ask_at(endpoint, [question], as_batch=False)
+                numbers.append(_height_in(tag, answer))
+            except (NodeFailure, NetworkMismatchError):
+                continue
+        if len(numbers) < needed:
+            raise NodeUnavailableError(
+                f"{needed} nodes must have reached a block, and {len(numbers)} answered; "
+                "try again later"
+            )
+        return sorted(numbers, reverse=True)[needed - 1]
 
     # Which chain, and how the nodes stand
 
@@ -293,6 +335,20 @@ class NodesProvider(JSONBaseProvider):
 
 def _only_reads(call: Call) -> bool:
     return call[0].startswith(_READ_PREFIXES) and not call[0].startswith(_WRITE_PREFIXES)
+
+
+def _height_in(tag: str, answer: dict[str, Any]) -> int:
+    """The number of the block that a node gives for a tag; 0 if it knows no such block."""
+    if is_busy(answer):
+        raise NodeFailure(f"a node answered: {words_of(answer)}", is_busy=True)
+    block = answer.get("result")
+    if block is None and tag != "latest":
+        # Every client words differently that it does not know the tag.
+        return 0
+    try:
+        return int(block["number"], 16)  # type: ignore[index]
+    except (KeyError, TypeError, ValueError):
+        raise NodeFailure(f"a node gives no {tag} block: {str(answer)[:200]}") from None
 
 
 def _block_in(call: Call, answer: dict[str, Any]) -> tuple[int, bool]:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from web3.exceptions import Web3RPCError
-
-from tael.errors import ConfigurationError, NodeUnavailableError
-from tael.rpc import request
+from tael.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from tael.chain import Chain
@@ -70,8 +67,11 @@ class Finality:
         """
         if chain.is_local:
             return cls("simulated")
-        block = _final_block_of(chain)
-        return cls("finalized") if block else cls("confirmations", DEFAULT_CONFIRMATIONS)
+        return (
+            cls("finalized")
+            if chain.height("finalized")
+            else cls("confirmations", DEFAULT_CONFIRMATIONS)
+        )
 
     @property
     def is_immediate(self) -> bool:
@@ -84,28 +84,10 @@ class Finality:
         Raises:
             NodeUnavailableError: The node did not answer properly.
         """
+        # As far as enough nodes are: one alone could claim any height.
         if self.kind == "finalized":
-            return _agreed(chain, _final_block_of(chain))
-        head = int(request(chain, "eth_blockNumber"), 16)
-        return _agreed(chain, head) - self.confirmations
+            return chain.height("finalized")
+        return chain.height() - self.confirmations
 
     def __str__(self) -> str:
         return str(self.confirmations) if self.kind == "confirmations" else self.kind
-
-
-def _final_block_of(chain: Chain) -> int:
-    try:
-        block: Any = request(chain, "eth_getBlockByNumber", "finalized", False)
-    except NodeUnavailableError as error:
-        if not isinstance(error.__cause__, Web3RPCError):
-            raise
-        # The node answered, and knows no such block: every client words that differently.
-        return 0
-    return int(block["number"], 16) if block else 0
-
-
-def _agreed(chain: Chain, number: int) -> int:
-    """The number, if enough nodes have that block: one node alone could claim any height."""
-    if chain.agreement > 1:
-        chain.agree("eth_getBlockByNumber", [hex(number), False])
-    return number
