@@ -72,19 +72,34 @@ class History:
         Raises:
             NodeUnavailableError: The node refuses even a single block.
         """
+        for logs in self.logs(first=first, last=last, topics=topics):
+            events = decode_all(logs)
+            yield from self._dated(events) if with_times else events
+
+    def logs(
+        self,
+        *,
+        first: int | None = None,
+        last: int | None = None,
+        topics: Sequence[str | Sequence[str] | None] = (),
+    ) -> Iterator[list[dict[str, Any]]]:
+        """The logs behind the events, as the node gives them, some blocks at a time.
+
+        Arguments and errors as in `events`.
+        """
         block = self.first_block if first is None else first
         end = self.head() if last is None else last
         size = self._range_blocks
         while block <= end:
             stop = min(block + size - 1, end)
             try:
-                events = decode_all(self._logs(block, stop, topics))
+                logs = self._logs(block, stop, topics)
             except TooMuchError:
                 if stop == block:
                     raise
                 size = max(1, (stop - block + 1) // 2)
                 continue
-            yield from self._dated(events) if with_times else events
+            yield logs
             block, size = stop + 1, min(2 * size, self._range_blocks)
 
     def find_last(self, *topics: str | Sequence[str] | None) -> Event | None:

@@ -30,12 +30,17 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tael import BatchOutcome, SignedPayment  # noqa: E402
-from tests.bench.clients.stage import ClientFailed, Mining, cpu_seconds, staged  # noqa: E402
+from tests.bench.clients.stage import (  # noqa: E402
+    ClientFailed,
+    cpu_seconds,
+    large_blocks,
+    staged,
+)
 from tests.bench.clients.tael_py import CURRENCY, Banks, banks, signed  # noqa: E402
 
 RESULT = ROOT / "build" / "bench" / "growth.json"
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
-CHUNK = 2_000
+CHUNK = 10_000
 """Payments that are signed ahead and handed over together."""
 SAMPLE = 500
 """Old payments that are asked about at each look."""
@@ -50,13 +55,11 @@ class Way:
     Attributes:
         name: What it is called in the result.
         send: Makes them and returns when all are in blocks.
-        mining: What it needs of the node.
         up_to: How many payments at most.
     """
 
     name: str
     send: Callable[[Banks, Sequence[SignedPayment]], None]
-    mining: Mining
     up_to: int
 
 
@@ -97,8 +100,8 @@ def _batches(both: Banks, payments: Sequence[SignedPayment]) -> None:
 
 
 WAYS = (
-    Way("authorize each", _each, "by_interval", 100_000),
-    Way("authorizeMany", _batches, "by_interval", 1_000_000),
+    Way("authorize each", _each, 100_000),
+    Way("authorizeMany", _batches, 1_000_000),
 )
 
 
@@ -111,7 +114,7 @@ def measure(way: Way, sizes: Sequence[int], report: Callable[[int], None]) -> It
         report: Told how many are made.
     """
     drawn = random.Random(SEED)
-    with staged("anvil", way.mining) as stage, banks(stage) as both:
+    with staged("anvil", "in_large_blocks") as stage, banks(stage) as both, large_blocks(stage):
         held_before = both.issuer.balances.held(CURRENCY).amount_minor
         made, kept = 0, list[SignedPayment]()
         for size in sizes:

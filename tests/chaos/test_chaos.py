@@ -1,4 +1,4 @@
-"""Every seed that ever found something, and the first hundred: TAEL_CHAOS_SEEDS says another number.
+"""Every seed that ever found something, and the first hundred; TAEL_CHAOS_SEEDS is another number.
 
 `make chaos` runs as many as asked.
 """

@@ -138,9 +138,28 @@ def test_decode_equals_web3_when_values_are_random(kind: type[Event]) -> None:
             "transactionHash": "0x" + "02" * 32,
             "logIndex": "0x3",
         }
-        assert decode(raw) == decode(log)
+        event = decode(raw)
+        assert event == decode(log)
+        if isinstance(event, ev.PaymentOpened):
+            assert ev.opened_in(raw) == (event.id, event.reference_hash)
 
     check()
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        {},
+        {"topics": ["0x00"], "data": "0x"},
+        {"topics": ["0x00", "0x" + "11" * 32], "data": "0x" + "22" * 32},
+        {"topics": ["0x00", "0x11"], "data": "0x" + "22" * 160},
+        {"topics": ["0x00", "0xzz"], "data": "0x" + "22" * 160},
+        {"topics": ["0x00", None], "data": None},
+    ],
+)
+def test_opened_in_is_refused_when_the_log_is_none_of_a_payment(log: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError):
+        ev.opened_in(log)
 
 
 def test_decode_equals_web3_when_logs_are_real(any_world: World) -> None:

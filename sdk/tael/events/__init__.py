@@ -22,6 +22,7 @@ from tael.events.escrow import (
     PaymentSkipped,
     PaymentVoided,
     TokenAdmitted,
+    opened_in,
 )
 from tael.events.event import Event, Position
 from tael.events.governance import (
@@ -98,4 +99,5 @@ __all__ = [
     "OperationScheduled",
     "OperationExecuted",
     "OperationCanceled",
+    "opened_in",
 ]

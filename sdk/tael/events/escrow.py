@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from eth_utils.address import to_checksum_address
 
+from tael.errors import InvalidInputError
 from tael.events.event import Event
 from tael.terms import Terms
 
@@ -131,6 +133,25 @@ class PaymentOpened(Event):
     def capture_before(self) -> int:
         """Unix seconds; reclaim from then on."""
         return int.from_bytes(self.packed[3][21:26], "big")
+
+
+def opened_in(log: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    """The payment id and the reference hash of a log of `PaymentOpened`, cut out of it undecoded.
+
+    Args:
+        log: As a node gives it.
+
+    Raises:
+        InvalidInputError: It is no such log.
+    """
+    try:
+        # After the token and the merchant, a word each.
+        names = bytes.fromhex(log["topics"][1][2:]), bytes.fromhex(log["data"][130:194])
+    except (LookupError, TypeError, ValueError) as error:
+        raise InvalidInputError(f"A log of a payment that is none: {error}.") from error
+    if [len(name) for name in names] != [32, 32]:
+        raise InvalidInputError("A log of a payment is too short.")
+    return names
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tael.errors import IdempotencyConflictError
-from tael.events import PaymentAuthorized, PaymentCharged, PaymentOpened, topic_of
+from tael.events import PaymentAuthorized, PaymentCharged, PaymentOpened, opened_in, topic_of
 from tael.journal.openings import OpeningsTable
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ OPENING_TOPICS = (topic_of(PaymentAuthorized), topic_of(PaymentCharged))
 CATCH_UP_SECONDS = 30.0
 """How often the chain is read for openings that this journal knows nothing of. Its own references
 it knows anyway; others are there only if another journal was used, or this one was lost."""
-OVERLAP_BLOCKS = 64
-"""How far back to look again, in case the chain was reorganised since."""
+_PUT_AT_ONCE = 5_000
 
 
 class Openings:
@@ -103,21 +102,29 @@ class Openings:
         read_at = self._read_at.get(issuer)
         if read_at is not None and now - read_at < at_most_every:
             return
-        history = self._gateway.history(self._gateway.escrow)
+        gateway, table = self._gateway, self._table
+        history = gateway.history(gateway.escrow)
+        final = gateway.outbox.finality.final_number(gateway.chain)
         head = history.head()
-        table = self._table
         first = table.next_block(issuer) or history.first_block
+        if first > head + 1:
+            # A development chain that began anew.
+            first = history.first_block
         topic = "0x" + issuer[2:].lower().rjust(64, "0")
         found: dict[bytes, bytes] = {}
-        for event in history.events(
-            first=max(history.first_block, min(first, head) - OVERLAP_BLOCKS),
-            last=head,
-            topics=(OPENING_TOPICS, None, topic),
-            with_times=False,
+        for logs in history.logs(
+            first=max(history.first_block, first), last=head, topics=(OPENING_TOPICS, None, topic)
         ):
-            if isinstance(event, PaymentOpened):
-                found[event.reference_hash] = event.id
-        table.put(issuer, found, head + 1)
+            for log in logs:
+                payment_id, reference_hash = opened_in(log)
+                found[reference_hash] = payment_id
+            if len(found) >= _PUT_AT_ONCE:
+                table.put(issuer, found, first)
+                found = {}
+        # What is not final is read again: it may be another block by then.
+        next_block = max(first, min(head, final) + 1)
+        if found or next_block != first:
+            table.put(issuer, found, next_block)
         self._read_at[issuer] = now
 
     def _exists(self, payment_id: bytes) -> bool:

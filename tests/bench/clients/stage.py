@@ -22,7 +22,7 @@ from tael.testing import Node, start_node
 
 ROOT = Path(__file__).resolve().parents[3]
 
-Mining = Literal["at_once", "by_interval"]
+Mining = Literal["at_once", "by_interval", "in_large_blocks"]
 
 INTERVAL_SECONDS = "0.1"
 """Anvil loses pipelined transactions when each is mined as it comes: blocks come by the clock."""
@@ -30,6 +30,8 @@ INTERVAL_SECONDS = "0.1"
 BLOCK_GAS = 200_000_000
 """What networks of banks set: Anvil's own limit would let two full batches into a block, and what a
 block costs this node grows with the state behind it."""
+LARGE_BLOCK_GAS = 1_000_000_000
+LARGE_BLOCK_SECONDS = 1
 
 TRANSFER_GAS = 60_000
 MAX_FEE_WEI = 100 * 10**9
@@ -206,14 +208,16 @@ def node_cpu_seconds(node: Node) -> float | None:
 def staged(kind: Literal["anvil", "ganache"], mining: Mining) -> Iterator[Stage]:
     """A fresh node with everything deployed."""
     arguments: list[str] = []
+    gas = LARGE_BLOCK_GAS if mining == "in_large_blocks" else BLOCK_GAS
     if kind == "anvil":
-        # The whole history would slow it down as blocks add up; with none at all it loses sight of
-        # the latest block while it makes the next.
-        arguments += ["--prune-history", "50", "--transaction-block-keeper", "5000"]
+        # The whole history would slow it down as blocks add up, and each of them is a copy of the
+        # state; with none at all it loses sight of the latest block while it makes the next.
+        kept = "3" if mining == "in_large_blocks" else "50"
+        arguments += ["--prune-history", kept, "--transaction-block-keeper", "5000"]
         if mining == "by_interval":
             arguments += ["--block-time", INTERVAL_SECONDS]
     with (
-        start_node(kind, accounts=20, gas_limit=BLOCK_GAS, arguments=arguments) as node,
+        start_node(kind, accounts=20, gas_limit=gas, arguments=arguments) as node,
         TemporaryDirectory() as folder,
     ):
         chain = Chain.connect(node.url)
@@ -229,6 +233,14 @@ def staged(kind: Literal["anvil", "ganache"], mining: Mining) -> Iterator[Stage]
             mining=mining,
             world=world,
         )
+
+
+@contextmanager
+def large_blocks(stage: Stage) -> Iterator[None]:
+    """Have a node of `in_large_blocks` make a block a second, once everything is set up."""
+    stage.node.rpc("evm_setIntervalMining", LARGE_BLOCK_SECONDS)
+    yield
+    stage.node.rpc("evm_setAutomine", True)
 
 
 def in_threads(count: int, work: Callable[[int], None]) -> None:
