@@ -1,5 +1,8 @@
 """Reads the contracts' past: events in bounded ranges, each with its block's time.
 
+Where several nodes must agree, they must agree on the logs as well: what became of a payment is
+read from them, and that it never happened from their absence.
+
 Nodes limit how much one answer may hold, in blocks, in logs or in bytes, and each words it
 differently. So a range that is refused is halved until it passes, and grows again afterwards.
 """
@@ -9,7 +12,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tael.errors import TooMuchError
+from tael.chain.jsonrpc import quantity
+from tael.errors import InvalidInputError, NodeUnavailableError, TooMuchError
 from tael.events import Event, PaymentOpened, PaymentReclaimed, PaymentVoided, decode_all
 from tael.rpc import request, request_many
 
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["History"]
 
 DEFAULT_RANGE_BLOCKS = 2_000
+FIRST_RANGE_BLOCKS = 20
+MANY_LOGS = 5_000
+"""After an answer with more than this, fewer blocks are asked for."""
 
 # For these the day counts, and a log alone does not always tell it.
 _DATED = (PaymentOpened, PaymentVoided, PaymentReclaimed)
@@ -46,12 +53,15 @@ class History:
     ) -> None:
         self._chain = chain
         self._contracts = list(contracts)
+        self._emitters = {each.lower() for each in contracts}
         self.first_block = first_block
         self._range_blocks = range_blocks
 
     def head(self) -> int:
-        """The latest block's number."""
-        return int(request(self._chain, "eth_blockNumber"), 16)
+        """The latest block's number, as far as enough nodes are."""
+        if self._chain.agreement > 1:
+            return self._chain.height()
+        return quantity(request(self._chain, "eth_blockNumber"))
 
     def events(
         self,
@@ -73,7 +83,7 @@ class History:
             NodeUnavailableError: The node refuses even a single block.
         """
         for logs in self.logs(first=first, last=last, topics=topics):
-            events = decode_all(logs)
+            events = _decoded(logs)
             yield from self._dated(events) if with_times else events
 
     def logs(
@@ -89,7 +99,7 @@ class History:
         """
         block = self.first_block if first is None else first
         end = self.head() if last is None else last
-        size = self._range_blocks
+        size = min(FIRST_RANGE_BLOCKS, self._range_blocks)
         while block <= end:
             stop = min(block + size - 1, end)
             try:
@@ -100,7 +110,9 @@ class History:
                 size = max(1, (stop - block + 1) // 2)
                 continue
             yield logs
-            block, size = stop + 1, min(2 * size, self._range_blocks)
+            # How much is in a block differs a thousandfold, and all of an answer is in memory.
+            size = size // 2 if len(logs) > MANY_LOGS else min(2 * size, self._range_blocks)
+            block, size = stop + 1, max(1, size)
 
     def find_last(self, *topics: str | Sequence[str] | None) -> Event | None:
         """The latest event that fits, or None; looks back from the latest block.
@@ -112,7 +124,7 @@ class History:
         while end >= self.first_block:
             start = max(self.first_block, end - size + 1)
             try:
-                events = decode_all(self._logs(start, end, topics))
+                events = _decoded(self._logs(start, end, topics))
             except TooMuchError:
                 if start == end:
                     raise
@@ -133,8 +145,37 @@ class History:
         }
         if topics:
             query["topics"] = list(topics)
-        logs: list[dict[str, Any]] = request(self._chain, "eth_getLogs", query)
+        if self._chain.agreement > 1:
+            logs: list[dict[str, Any]] = self._chain.agree("eth_getLogs", [query])
+        else:
+            logs = request(self._chain, "eth_getLogs", query)
+        self._require_asked_for(logs, first, last, topics)
         return logs
+
+    def _require_asked_for(
+        self, logs: Any, first: int, last: int, topics: Sequence[str | Sequence[str] | None]
+    ) -> None:
+        wanted = [
+            (place, frozenset([each] if isinstance(each, str) else each))
+            for place, each in enumerate(topics)
+            if each is not None
+        ]
+        emitters = self._emitters
+        try:
+            for log in logs:
+                found = log["topics"]
+                if (
+                    log["address"].lower() in emitters
+                    and first <= int(log["blockNumber"], 16) <= last
+                    and all([found[place] in each for place, each in wanted])  # noqa: C419
+                ):
+                    continue
+                raise ValueError("one of another contract, block or topic")
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise NodeUnavailableError(
+                f"the node gives other logs of blocks {first} to {last} than it was asked for "
+                f"({error}); try again later"
+            ) from error
 
     def _dated(self, events: list[Event]) -> list[Event]:
         blocks = sorted(
@@ -159,3 +200,12 @@ class History:
             else event
             for event in events
         ]
+
+
+def _decoded(logs: Sequence[dict[str, Any]]) -> list[Event]:
+    try:
+        return decode_all(logs)
+    except (InvalidInputError, LookupError, TypeError, ValueError) as error:
+        raise NodeUnavailableError(
+            f"the node gives logs that are none: {error}; try again later"
+        ) from error

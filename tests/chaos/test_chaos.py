@@ -70,5 +70,6 @@ def test_seed_finds_nothing_when_it_once_did(seed: Seed, run_seed: RunSeed) -> N
 
 @pytest.mark.parametrize("seed", SEEDS, ids=_name)
 @pytest.mark.threat("S01")
+@pytest.mark.threat("O15")
 def test_seed_finds_nothing(seed: Seed, run_seed: RunSeed) -> None:
     _require_nothing(run_seed(seed))

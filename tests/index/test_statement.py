@@ -168,6 +168,7 @@ def test_period_is_by_the_chains_clock_and_its_end_is_excluded(world: World, sto
         found(at[3], at[1])
 
 
+@pytest.mark.threat("O16")
 def test_statement_says_whether_its_period_is_over_and_final(world: World, store: Store) -> None:
     indexer = Indexer(store, world.client("outsider"), finality=Finality("confirmations", 5))
     world.node.mine(6)
