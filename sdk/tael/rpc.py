@@ -12,9 +12,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from web3.exceptions import Web3RPCError
 
 from tael.chain.connection import unavailable
-from tael.chain.jsonrpc import MAX_BATCH_CALLS, Answer, Problem, answer_of, result_of
+from tael.chain.jsonrpc import (
+    MAX_BATCH_CALLS,
+    Answer,
+    Problem,
+    answer_of,
+    result_of,
+    runs_contracts,
+)
 from tael.chain.transport import NodeFailure
-from tael.errors import NodeUnavailableError
+from tael.errors import ContractRevertedError, NodeUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,7 +53,7 @@ def request(chain: Chain, method: str, *params: object) -> Any:
     """
     if not method.startswith(_SLOW_PREFIXES):
         return request_many(chain, [(method, params)])[0]
-    return _read(chain, lambda: result_of(chain.nodes.ask(method, params)))
+    return _read(chain, [(method, params)], lambda: result_of(chain.nodes.ask(method, params)))
 
 
 def request_many(chain: Chain, calls: Sequence[Call]) -> list[Any]:
@@ -77,7 +84,7 @@ def request_many(chain: Chain, calls: Sequence[Call]) -> list[Any]:
             raise
         return [result_of(answer) for answer in answers]
 
-    return _read(chain, ask)
+    return _read(chain, calls, ask)
 
 
 def exchange(chain: Chain, calls: Sequence[Call]) -> list[Answer]:
@@ -105,11 +112,16 @@ def exchange(chain: Chain, calls: Sequence[Call]) -> list[Answer]:
     return [answer_of(answer) for answer in answers]
 
 
-def _read(chain: Chain, ask: Callable[[], Result]) -> Result:
+def _read(chain: Chain, calls: Sequence[Call], ask: Callable[[], Result]) -> Result:
     try:
         return chain.read(ask)
     except Web3RPCError as error:
         raise NodeUnavailableError(f"the node refuses to answer: {error}") from error
+    except ContractRevertedError as error:
+        # Told as a contract's, a refusal means that nothing was sent: only a contract may say so.
+        if any(runs_contracts(method) for method, _ in calls):
+            raise
+        raise NodeUnavailableError(f"the node refuses to answer: {error.message}") from error
 
 
 def _way_of(chain: Chain, calls: Sequence[Call]) -> Callable[[Sequence[Call]], Answers]:

@@ -124,9 +124,14 @@ def test_request_is_repeated_when_the_node_is_busy(proxy: FaultyProxy, patient: 
 
 def test_request_is_a_refusal_when_the_contract_reverts(proxy: FaultyProxy, chain: Chain) -> None:
     data = "0x" + "00" * 4
-    for method in ("eth_call", "eth_getLogs"):
+    for method in ("eth_call", "debug_traceCall"):
         proxy.arm(method, "say", lie=failing("execution reverted", 3, data=data))
         with pytest.raises(ContractRevertedError):
+            request(chain, method, {})
+    # Where no contract is run, none has refused.
+    for method in ("eth_getTransactionCount", "eth_getLogs"):
+        proxy.arm(method, "say", lie=failing("execution reverted", 3, data=data))
+        with pytest.raises(NodeUnavailableError, match="refuses to answer"):
             request(chain, method, {})
 
 

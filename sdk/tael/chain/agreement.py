@@ -10,7 +10,14 @@ import orjson
 from tael.errors import DisagreementError, NodeUnavailableError
 
 BLOCK_FIELDS = ("hash", "number", "parentHash", "timestamp")
-RECEIPT_FIELDS = ("transactionHash", "blockHash", "blockNumber", "status")
+RECEIPT_FIELDS = (
+    "transactionHash",
+    "blockHash",
+    "blockNumber",
+    "status",
+    "gasUsed",
+    "contractAddress",
+)
 LOG_FIELDS = ("address", "topics", "data", "blockHash", "transactionHash", "logIndex")
 
 _SHOWN_CHARACTERS = 200

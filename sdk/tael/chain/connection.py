@@ -25,7 +25,7 @@ from web3.exceptions import (
 
 from tael.chain.artifacts import load
 from tael.chain.endpoint import Identity
-from tael.chain.jsonrpc import is_busy, result_of, words_of
+from tael.chain.jsonrpc import is_busy, quantity, result_of, runs_contracts, words_of
 from tael.chain.nodes import STALE_BLOCKS, Nodes, NodesProvider
 from tael.chain.reverts import revert_from
 from tael.chain.sharing import Shared
@@ -34,8 +34,10 @@ from tael.chain.transport import shown_url as shown_url
 from tael.errors import (
     CodeMismatchError,
     ConfigurationError,
+    ContractRevertedError,
     NetworkMismatchError,
     NodeUnavailableError,
+    TooMuchError,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +60,9 @@ MAX_LOG_BLOCKS = 10_000
 
 DEVELOPMENT_CHAIN_IDS = frozenset({1337, 5777, 31337})
 _DEVELOPMENT_CLIENTS = ("anvil", "ganache", "hardhat", "eth-tester")
+
+_TIME_BITS = 48
+"""As many as the contracts' deadlines have."""
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0
@@ -187,8 +192,9 @@ class Chain:
         """The latest block: its number, hash and time."""
         block = self.read(lambda: result_of(self.nodes.ask(*_LATEST)))
         try:
-            return Head(int(block["number"], 16), block["hash"], int(block["timestamp"], 16))
-        except (TypeError, KeyError, ValueError) as error:
+            time_ = quantity(block["timestamp"], bits=_TIME_BITS)
+            return Head(quantity(block["number"]), str(block["hash"]), time_)
+        except (TypeError, KeyError) as error:
             raise NodeUnavailableError(
                 f"the node at {shown_url(self.url)} gives no latest block; try again later"
             ) from error
@@ -208,9 +214,21 @@ class Chain:
 
         Raises:
             ContractRevertedError: A contract refused, and the nodes agree on that.
+            TooMuchError: The answer would be larger than the nodes give.
             DisagreementError: The nodes contradict each other; the message says who said what.
             NodeUnavailableError: Too few of them answered properly.
         """
+        try:
+            return self._agree(method, params)
+        except Web3RPCError as error:
+            what = words_of(_answer_of(error))
+        except ContractRevertedError as error:
+            if runs_contracts(method):
+                raise
+            what = error.message
+        raise NodeUnavailableError(f"{method} is refused: {what}; try again later")
+
+    def _agree(self, method: str, params: Sequence[object]) -> Any:
         if self.agreement == 1:
             return self.read(lambda: result_of(self.nodes.ask(method, params)))
         for pause in pauses(min(self.retry_seconds, AGREE_RETRY_SECONDS)):
@@ -218,6 +236,8 @@ class Chain:
                 return self.read(
                     lambda: result_of(self.nodes.agree(method, params, self.agreement))
                 )
+            except TooMuchError:
+                raise
             except NodeUnavailableError:
                 if pause is None:
                     raise
@@ -242,6 +262,14 @@ class Chain:
             NodeUnavailableError: Too few of them answered properly.
         """
         return self.read(lambda: self.nodes.height(tag, self.agreement))
+
+    def transaction_count(self, address: str) -> int:
+        """How many transactions of a key are in blocks that `agreement` of the nodes have.
+
+        Raises:
+            NodeUnavailableError: Too few of them answered properly.
+        """
+        return self.read(lambda: self.nodes.transaction_count(address, self.agreement))
 
     def block_number(self) -> int:
         """The latest block's number."""

@@ -7,6 +7,7 @@ and nothing here reads one.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -14,7 +15,7 @@ import orjson
 from web3.exceptions import BadResponseFormat, Web3RPCError
 from web3.types import RPCResponse
 
-from tael.errors import TooMuchError
+from tael.errors import NodeUnavailableError, TooMuchError
 
 Call = tuple[str, Sequence[object]]
 """Method and parameters."""
@@ -40,6 +41,11 @@ _TOO_MUCH_WORDS = (
 # JSON-RPC codes for "too busy": limits of EIP-1474, and what hosted nodes use for rate limits.
 _BUSY_CODES = frozenset({-32005, -32016, -32097, 429})
 _BUSY_WORDS = ("rate limit", "too many requests", "try again", "timeout", "timed out", "overloaded")
+
+# Whatever else they are asked, no contract is run, so that none can refuse.
+_RUNNING_PREFIXES = ("eth_call", "eth_estimateGas", "eth_createAccessList", "debug_", "trace_")
+
+_QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}", re.ASCII)
 
 _ids = itertools.count(1)
 
@@ -180,6 +186,32 @@ def result_of(answer: object) -> Any:
     if is_too_much(words):
         raise TooMuchError(f"the node will not answer so much at once: {words[:200]}")
     raise Web3RPCError(words, rpc_response=cast("RPCResponse", found))
+
+
+def quantity(value: object, *, bits: int = 63) -> int:
+    """A number as nodes write it.
+
+    Args:
+        value: What the node gave.
+        bits: How many it may have; what the store keeps has 63.
+
+    Raises:
+        NodeUnavailableError: It is no number, or one that nothing has.
+
+    Source: Ethereum JSON-RPC specification, "Quantity".
+    """
+    if isinstance(value, str) and _QUANTITY.fullmatch(value):
+        number = int(value, 16)
+        if not number >> bits:
+            return number
+    raise NodeUnavailableError(
+        f"the node gives {value!r:.40} where a number of {bits} bits belongs"
+    )
+
+
+def runs_contracts(method: str) -> bool:
+    """Whether a contract is run to answer, and so may refuse."""
+    return method.startswith(_RUNNING_PREFIXES)
 
 
 def words_of(answer: Mapping[str, Any]) -> str:

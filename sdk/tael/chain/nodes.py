@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from web3.providers.base import JSONBaseProvider
@@ -24,6 +24,7 @@ from tael.chain.jsonrpc import (
     MAX_BODY_BYTES,
     Call,
     is_busy,
+    quantity,
     split,
     words_of,
 )
@@ -165,19 +166,29 @@ class Nodes:
             NetworkMismatchError: What answers serves another chain.
         """
         question: Call = ("eth_getBlockByNumber", [tag, False])
+        return self._reached(question, lambda answer: _height_in(tag, answer), "a block", needed)
+
+    def transaction_count(self, address: str, needed: int) -> int:
+        """How many transactions of a key several nodes have in blocks; raises as `height`."""
+        question: Call = ("eth_getTransactionCount", [address, "latest"])
+        return self._reached(question, _count_in, "a nonce", needed)
+
+    def _reached(
+        self, question: Call, read: Callable[[dict[str, Any]], int], what: str, needed: int
+    ) -> int:
         if needed == 1:
-            return _height_in(tag, self.ask(*question))
+            return read(self.ask(*question))
         self._roster.next()
         numbers: list[int] = []
         for endpoint in self._roster.each():
             try:
                 (answer,) = self._ask_at(endpoint, [question], as_batch=False)
-                numbers.append(_height_in(tag, answer))
+                numbers.append(read(answer))
             except (NodeFailure, NetworkMismatchError):
                 continue
         if len(numbers) < needed:
             raise NodeUnavailableError(
-                f"{needed} nodes must have reached a block, and {len(numbers)} answered; "
+                f"{needed} nodes must have reached {what}, and {len(numbers)} answered; "
                 "try again later"
             )
         return sorted(numbers, reverse=True)[needed - 1]
@@ -346,9 +357,16 @@ def _height_in(tag: str, answer: dict[str, Any]) -> int:
         # Every client words differently that it does not know the tag.
         return 0
     try:
-        return int(block["number"], 16)  # type: ignore[index]
-    except (KeyError, TypeError, ValueError):
+        return quantity(block["number"])  # type: ignore[index]
+    except (KeyError, TypeError, NodeUnavailableError):
         raise NodeFailure(f"a node gives no {tag} block: {str(answer)[:200]}") from None
+
+
+def _count_in(answer: dict[str, Any]) -> int:
+    try:
+        return quantity(answer.get("result"))
+    except NodeUnavailableError:
+        raise NodeFailure(f"a node gives no number: {str(answer)[:200]}") from None
 
 
 def _block_in(call: Call, answer: dict[str, Any]) -> tuple[int, bool]:
