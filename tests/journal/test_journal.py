@@ -215,6 +215,7 @@ def test_replace_keeps_nonce_and_write_and_happens_once(journal: Journal) -> Non
     assert (new.nonce, new.write) == (old.nonce, old.write)
     assert journal.replace(old, lambda: ("0x" + "ff" * 32, b"again")) is None
     assert [each.hash for each in journal.transactions_of(old.write)] == [old.hash, new.hash]
+    journal.settle([], [(new.id, Fate.INCLUDED, 5, "0x" + "bb" * 32)])
     journal.finalize([new.id])
     fates = {each.hash: each.fate for each in journal.transactions_of(old.write)}
     assert fates == {old.hash: Fate.DEAD, new.hash: Fate.FINAL}
@@ -260,3 +261,118 @@ def test_body_hash_tells_values_and_types_apart() -> None:
     assert body_hash("v", [1]) != body_hash("w", [1])
     with pytest.raises(TypeError):
         body_hash("v", [1.5])
+
+
+# Several processes at once
+
+
+def settled(row: SignedTransaction) -> tuple[int, Fate, int, str]:
+    return (row.id, Fate.INCLUDED, 5, "0x" + "bb" * 32)
+
+
+@pytest.mark.threat("S05")
+def test_final_stays_final_when_another_process_is_late(journal: Journal) -> None:
+    (signed,) = sign(journal, order("A"))
+    outcome = included(signed.write, signed.hash)
+    journal.settle([outcome], [settled(signed)])
+    journal.finalize([signed.id])
+    # One that had looked before writes down afterwards what it saw.
+    journal.settle([outcome], [settled(signed)])
+    assert journal.reopen([signed.id]) == set()
+    refused = replace(outcome, state=State.REFUSED, refusal=b"why")
+    journal.settle([refused], [(signed.id, Fate.OPEN, None, None)])
+    assert journal.find(BANK, "A").state is State.FINAL
+    assert journal.transactions_of(signed.write)[0].fate is Fate.FINAL
+    # A development chain is set back on purpose.
+    assert journal.reopen([signed.id], also_final=True) == {signed.id}
+    assert journal.find(BANK, "A").state is State.SIGNED
+
+
+@pytest.mark.threat("S08")
+def test_what_was_undone_is_not_finalized_by_one_that_is_late(journal: Journal) -> None:
+    (signed,) = sign(journal, order("A"))
+    journal.settle([included(signed.write, signed.hash)], [settled(signed)])
+    assert journal.reopen([signed.id]) == {signed.id}
+    assert journal.finalize([signed.id]) == set()
+    assert journal.find(BANK, "A").state is State.SIGNED
+    assert journal.transactions_of(signed.write)[0].fate is Fate.OPEN
+
+
+@pytest.mark.threat("S09")
+def test_undoing_an_attempt_leaves_the_effect_of_another(journal: Journal) -> None:
+    (first,) = sign(journal, order("A"))
+    refused = replace(included(first.write, first.hash), state=State.REFUSED, refusal=b"why")
+    journal.settle([refused], [settled(first)])
+    (second,) = sign(journal, order("A"))
+    journal.settle([included(first.write, second.hash)], [settled(second)])
+    journal.reopen([first.id])
+    assert journal.find(BANK, "A").state is State.INCLUDED
+    assert journal.finalize([second.id]) == {first.write}
+    assert journal.find(BANK, "A").state is State.FINAL
+
+
+@pytest.mark.threat("S07")
+def test_kill_frees_no_write_that_has_another_transaction_under_way(journal: Journal) -> None:
+    (first,) = sign(journal, order("A"))
+    refused = replace(included(first.write, first.hash), state=State.REFUSED, refusal=b"why")
+    journal.settle([refused], [settled(first)])
+    (second,) = sign(journal, order("A"))
+    journal.reopen([first.id])
+    # Now both may be included, and one of them is overtaken.
+    assert journal.kill(KEY, first.nonce) == []
+    assert journal.find(BANK, "A").state is State.SIGNED
+    assert journal.sign(KEY, [order("A")], 0, signer)[0].signed is None
+    assert journal.kill(KEY, second.nonce) == [first.write]
+    assert journal.find(BANK, "A").state is State.ACCEPTED
+
+
+@pytest.mark.threat("S11")
+def test_fill_takes_a_nonce_whose_transaction_was_given_up(journal: Journal) -> None:
+    """A node that said it was used may have lied, and nothing goes on before something uses it."""
+    (signed,) = sign(journal, order("A"))
+    journal.kill(KEY, signed.nonce)
+    filled = journal.fill(KEY, [signed.nonce], lambda nonce: (f"0x{nonce:064x}", b"fill"))
+    assert [each.nonce for each in filled] == [signed.nonce]
+
+
+# Batches
+
+
+def item(reference: str, body: int) -> Item:
+    return Item(reference, "authorize", body_hash("authorize", [body]), bytes([body]) * 32, body)
+
+
+@pytest.mark.threat("S29")
+def test_a_batch_is_not_signed_when_a_payment_in_it_stands_for_another(journal: Journal) -> None:
+    alone = order("P", body_hash=item("P", 1).body_hash)
+    sign(journal, alone)
+    (refused,) = journal.sign(KEY, [order("B", items=(item("Q", 3), item("P", 2)))], 0, signer)
+    assert refused.signed is None
+    assert isinstance(refused.conflict, IdempotencyConflictError)
+    assert "'P'" in refused.conflict.message
+    assert journal.find(BANK, "B") is None
+    assert journal.find(BANK, "Q") is None
+    # The same payment travels; the chain takes it once.
+    sign(journal, order("C", items=(item("P", 1),)))
+
+
+@pytest.mark.threat("S29")
+def test_orders_of_one_moment_do_not_share_a_reference(journal: Journal) -> None:
+    alone = order("P", body_hash=item("P", 1).body_hash)
+    batches = [order(name, items=(item("P", body),)) for name, body in (("B", 2), ("C", 1))]
+    decisions = journal.sign(KEY, [batches[0], alone, batches[1]], 0, signer)
+    assert [bool(each.signed) for each in decisions] == [False, True, True]
+    assert isinstance(decisions[0].conflict, IdempotencyConflictError)
+    twice = [order(name, items=(item("Q", body),)) for name, body in (("D", 3), ("E", 4))]
+    assert [bool(each.signed) for each in journal.sign(KEY, twice, 0, signer)] == [True, False]
+
+
+def test_a_corrected_payment_travels_as_what_it_is_now(journal: Journal) -> None:
+    journal.refuse([(order("P", body_hash=item("P", 1).body_hash), b"why")])
+    sign(journal, order("B", items=(item("P", 2),)))
+    kept = journal.find(BANK, "P")
+    assert (kept.body_hash, kept.subject, kept.valid_before) == (
+        item("P", 2).body_hash,
+        item("P", 2).subject,
+        2,
+    )

@@ -53,3 +53,44 @@ def test_accept_and_refuse_take_a_reference_that_others_write_at_the_same_moment
     for thread in threads:
         thread.join()
     assert errors == []
+
+
+def test_two_keys_sign_the_same_reference_once(database: str) -> None:
+    """Two delegates of a bank have a key each, so that no lock of a key keeps them apart."""
+    references = [f"R-{number}" for number in range(40)]
+    first = Journal(Store.open(database), 1337, GENESIS)
+    first.refuse([(order(reference), b"why") for reference in references])
+    signed: list[str] = []
+    errors: list[BaseException] = []
+    ready = threading.Barrier(4)
+
+    def sign(number: int) -> None:
+        store = Store.open(database)
+        journal = Journal(store, 1337, GENESIS)
+        key = f"0x{number + 1:040x}"
+        ready.wait()
+        try:
+            for reference in references:
+                (decision,) = journal.sign(
+                    key,
+                    [order(reference)],
+                    0,
+                    lambda each, nonce: (f"0x{number:032x}{nonce:032x}", b"raw"),
+                )
+                if decision.signed is not None:
+                    signed.append(reference)
+                journal.refuse([(order(reference), b"later")])
+        except BaseException as error:  # noqa: BLE001 - looked at below
+            errors.append(error)
+        finally:
+            store.close()
+
+    threads = [threading.Thread(target=sign, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert sorted(signed) == sorted(references)
+    records = first.find_many([(ADDRESS, reference, 0) for reference in references])
+    assert {record.state for record in records.values()} == {State.SIGNED}

@@ -16,9 +16,8 @@ import sqlalchemy as sa
 from tael.errors import IdempotencyConflictError
 from tael.journal.records import Fate, Order, Outcome, Record, SignedTransaction, State
 from tael.journal.rows import now_ms, record_name
-from tael.journal.statements import Statements, move, put_outcomes
+from tael.journal.statements import Statements, conflict, move, put_outcomes
 from tael.store.tables import keys, transactions, writes
-from tael.telemetry import steps
 
 Sign = Callable[[Order, int], tuple[str, bytes]]
 """Signs an order with a nonce; returns hash and bytes."""
@@ -62,7 +61,7 @@ class Journal(Statements):
 
     def _accept(self, order: Order) -> Record:
         with self.store.write() as connection:
-            found = self._find(connection, [order.name]).get(order.name)
+            found = self._find(connection, [order.name], lock=True).get(order.name)
             if found is None:
                 found = self._insert(connection, [order], State.ACCEPTED)[0]
             elif not found.stands_for(order.body_hash):
@@ -82,7 +81,7 @@ class Journal(Statements):
     def _refuse(self, refusals: Sequence[tuple[Order, bytes]]) -> list[Decision]:
         decisions = []
         with self.store.write() as connection:
-            found = self._find(connection, [order.name for order, _ in refusals])
+            found = self._find(connection, [order.name for order, _ in refusals], lock=True)
             for order, refusal in refusals:
                 known = found.get(order.name)
                 if known is None:
@@ -105,7 +104,8 @@ class Journal(Statements):
         """Write down orders with the signed transaction of each, all in one transaction.
 
         What an order's reference stands for already is not signed again, unless nothing of it is
-        alive and the body is the same.
+        alive and the body is the same. A batch is not signed where a payment in it has a reference
+        that stands for something else.
 
         Args:
             address: The key that signs.
@@ -120,8 +120,13 @@ class Journal(Statements):
         key = self._key(address)
         with self.store.write() as connection:
             nonce = max(self._lock_key(connection, key), remote_nonce)
-            found = self._find(connection, [order.name for order in orders])
-            new = [order for order in _once(orders) if order.name not in found]
+            found = self._find(connection, [order.name for order in orders], lock=True)
+            known, clashes = self._look_at_items(connection, orders)
+            new = [
+                order
+                for order in _once(orders)
+                if order.name not in found and order.name not in clashes
+            ]
             found |= {
                 record_name(each): each for each in self._insert(connection, new, State.SIGNED)
             }
@@ -130,8 +135,13 @@ class Journal(Statements):
             signed: list[tuple[Order, SignedTransaction]] = []
             taken: dict[tuple[str, str, int], bytes] = {}
             for order in orders:
+                if order.name in clashes and order.name not in found:
+                    decisions.append(Decision(conflict=clashes[order.name]))
+                    continue
                 record = found[order.name]
                 decision = None if order.name in fresh else _judge(order, record)
+                if decision is None and order.name in clashes:
+                    decision = Decision(record, conflict=clashes[order.name])
                 if decision is None and order.name in taken:
                     same = taken[order.name] == order.body_hash
                     decision = Decision(
@@ -150,7 +160,7 @@ class Journal(Statements):
                     )
                     nonce += 1
                 decisions.append(decision)
-            written = iter(self._put_signed(connection, key, signed, found, fresh))
+            written = iter(self._put_signed(connection, key, signed, found, fresh, known))
             connection.execute(sa.update(keys).where(keys.c.id == key).values(next_nonce=nonce))
         return [
             Decision(found[order.name], signed=next(written)) if decision is None else decision
@@ -200,9 +210,12 @@ class Journal(Statements):
             key = self._key(address)
             self._lock_key(connection, key)
             for nonce in nonces:
+                # What was given up as dead may have been so by a node's word alone.
                 used = connection.execute(
                     sa.select(transactions.c.id).where(
-                        transactions.c.key == key, transactions.c.nonce == nonce
+                        transactions.c.key == key,
+                        transactions.c.nonce == nonce,
+                        transactions.c.state != Fate.DEAD,
                     )
                 ).first()
                 if used is not None:
@@ -227,6 +240,8 @@ class Journal(Statements):
     ) -> None:
         """Write down what became of writes and transactions, all in one transaction.
 
+        What is final already, as another process found out, stays so.
+
         Args:
             outcomes: Of the writes.
             fates: Row, fate, block number and block hash of transactions.
@@ -238,7 +253,16 @@ class Journal(Statements):
             if fates:
                 connection.execute(
                     sa.update(transactions)
-                    .where(transactions.c.id == sa.bindparam("row"))
+                    .where(
+                        transactions.c.id == sa.bindparam("row"),
+                        sa.or_(
+                            transactions.c.state < Fate.FINAL,
+                            sa.and_(
+                                transactions.c.state == Fate.DEAD,
+                                sa.bindparam("fate", type_=sa.SmallInteger) != Fate.OPEN,
+                            ),
+                        ),
+                    )
                     .values(
                         state=sa.bindparam("fate"),
                         block_number=sa.bindparam("number"),
@@ -253,15 +277,17 @@ class Journal(Statements):
     def finalize(self, rows: Sequence[int]) -> set[int]:
         """Mark transactions as final, and with them what they did; their rivals are dead.
 
+        One that is not included any more, as another process found out, stays as it is.
+
         Returns:
             The writes that took effect; one that was refused is final without.
         """
         done = set()
         with self.store.write() as connection:
             for row in rows:
-                key, nonce, write, hash_ = connection.execute(
+                changed = connection.execute(
                     sa.update(transactions)
-                    .where(transactions.c.id == row)
+                    .where(transactions.c.id == row, transactions.c.state == Fate.INCLUDED)
                     .values(state=Fate.FINAL)
                     .returning(
                         transactions.c.key,
@@ -269,7 +295,10 @@ class Journal(Statements):
                         transactions.c.write,
                         transactions.c.hash,
                     )
-                ).one()
+                ).first()
+                if changed is None:
+                    continue
+                key, nonce, write, hash_ = changed
                 connection.execute(
                     sa.update(transactions)
                     .where(
@@ -286,19 +315,35 @@ class Journal(Statements):
                     done.add(write)
         return done
 
-    def reopen(self, rows: Sequence[int]) -> None:
-        """A reorganisation undid these transactions: their fate is open again."""
+    def reopen(self, rows: Sequence[int], *, also_final: bool = False) -> set[int]:
+        """A reorganisation undid these transactions: their fate is open again.
+
+        Args:
+            rows: The transactions.
+            also_final: Whether what is final can be undone, as on a development chain.
+
+        Returns:
+            Those whose fate is open; one that is final, as another process found out, stays so.
+        """
+        undone = (Fate.OPEN, Fate.INCLUDED, *((Fate.FINAL,) if also_final else ()))
+        opened = set()
         with self.store.write() as connection:
             for row in rows:
-                write = connection.execute(
+                changed = connection.execute(
                     sa.update(transactions)
-                    .where(transactions.c.id == row)
+                    .where(transactions.c.id == row, transactions.c.state.in_(undone))
                     .values(state=Fate.OPEN, block_number=None, block_hash=None)
-                    .returning(transactions.c.write)
-                ).scalar_one()
+                    .returning(transactions.c.write, transactions.c.hash)
+                ).first()
+                if changed is None:
+                    continue
+                opened.add(row)
+                write, hash_ = changed
                 if write is not None:
+                    # What another attempt brought about is not undone with this one.
                     for state in (State.INCLUDED, State.FINAL, State.REFUSED):
-                        move(connection, write, state, State.SIGNED)
+                        move(connection, write, state, State.SIGNED, by=hash_)
+        return opened
 
     def kill(self, address: str, nonce: int) -> list[int]:
         """Mark what was signed for a nonce as dead, for another transaction has used it for good.
@@ -307,7 +352,9 @@ class Journal(Statements):
             The writes that have nothing alive any more.
         """
         key = self._key(address)
+        freed = []
         with self.store.write() as connection:
+            self._lock_key(connection, key)
             rows = connection.execute(
                 sa.update(transactions)
                 .where(
@@ -320,18 +367,16 @@ class Journal(Statements):
             ).all()
             touched = sorted({row[0] for row in rows if row[0] is not None})
             for write in touched:
-                move(connection, write, State.SIGNED, State.ACCEPTED)
-        return touched
-
-
-def conflict(reference: str, record: Record) -> IdempotencyConflictError:
-    """The refusal of a reference that stands for something else."""
-    steps.conflict(reference, record)
-    return IdempotencyConflictError(
-        f"The reference {reference!r} stands for another order, {record.verb}, already; nothing "
-        f"was sent for this one. `resolve({reference!r})` says what became of the first; use a "
-        "new reference for a new order."
-    )
+                # Another attempt under another nonce may be under way: then nothing is signed.
+                alive = connection.execute(
+                    sa.select(transactions.c.id)
+                    .where(transactions.c.write == write, transactions.c.state == Fate.OPEN)
+                    .limit(1)
+                ).first()
+                if alive is None:
+                    move(connection, write, State.SIGNED, State.ACCEPTED)
+                    freed.append(write)
+        return freed
 
 
 def _repeated(act: Callable[[], Result]) -> Result:

@@ -123,6 +123,12 @@ class Reading:
                 return
             last = rows[-1].id
 
+    def next_nonce(self, address: str) -> int:
+        """The nonce after the last one that this journal gave out for a key."""
+        query = sa.select(keys.c.next_nonce).where(keys.c.id == self._key(address))
+        with self.store.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
     def open_transactions(
         self, address: str, *, first_nonce: int = 0, fate: Fate = Fate.OPEN, limit: int = 10_000
     ) -> list[SignedTransaction]:
@@ -170,8 +176,13 @@ class Reading:
     # Internals
 
     def _find(
-        self, connection: sa.Connection, names: Sequence[tuple[str, str, int]]
+        self,
+        connection: sa.Connection,
+        names: Sequence[tuple[str, str, int]],
+        *,
+        lock: bool = False,
     ) -> dict[tuple[str, str, int], Record]:
+        """Writes by name; locked, they stay as they are until the transaction ends."""
         wanted = set(names)
         found: dict[tuple[str, str, int], Record] = {}
         by_owner: dict[str, dict[str, None]] = {}
@@ -187,6 +198,9 @@ class Reading:
                     writes.c.reference.in_(references[start : start + CHUNK]),
                     writes.c.part.in_(parts),
                 )
+                if lock:
+                    # In one order: two that lock the same ones must not wait for each other.
+                    query = query.order_by(writes.c.id).with_for_update()
                 for row in connection.execute(query):
                     record = record_of(row)
                     if record_name(record) in wanted:

@@ -55,6 +55,14 @@ class Item:
     subject: bytes
     valid_before: int | None = None
 
+    def name_of(self, order: Order) -> tuple[str, str, int]:
+        """What stands for it in the journal.
+
+        Args:
+            order: The batch that it travels in.
+        """
+        return (order.participant, self.reference, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
