@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from web3.exceptions import Web3RPCError
 
 from tael.chain.connection import is_node_failure
+from tael.chain.jsonrpc import quantity
 from tael.chain.reverts import revert_from
 from tael.errors import NodeUnavailableError, TaelError, TransactionRefusedError
 from tael.outbox.receipts import as_exception
@@ -18,6 +19,10 @@ GAS_MARGIN_PERCENT = 15
 """Added to a gas estimate: state may change a little between estimate and inclusion."""
 GAS_MARGIN = 5_000
 
+MAX_ESTIMATE = 30_000_000
+"""The dearest write takes half of it. A transaction with more gas than a block has is never
+included, and holds up all that come after it."""
+
 _KNOWN_WORDS = ("already known", "known transaction", "already imported", "alreadyknown")
 _NONCE_WORDS = ("nonce too low", "nonce is too low", "correct nonce", "nonce has already been used")
 
@@ -28,15 +33,24 @@ def is_taken(words: str) -> bool:
     return any(each in lower for each in (*_KNOWN_WORDS, *_NONCE_WORDS))
 
 
+def least_gas(data: bytes) -> int:
+    """What a transaction takes before any contract runs: with less it is never included.
+
+    Source: EIP-2028.
+    """
+    return 21_000 + 16 * len(data) - 12 * data.count(0)
+
+
 def estimate_of(answer: Answer, limit: int) -> int | TaelError:
     """The gas limit an estimate comes to, or why there is none."""
+    limit = min(limit, MAX_ESTIMATE)
     if answer.error is not None:
         error = _as_exception(answer)
         refusal = revert_from(error)
         return refusal or TransactionRefusedError(
             f"the node refused to estimate it: {words_of(answer)}"
         )
-    gas = int(answer.result, 16)
+    gas = quantity(answer.result)
     if gas > limit:
         return TransactionRefusedError(
             f"it would take {gas} gas, and a block has {limit}: split it"

@@ -7,6 +7,7 @@ many of them.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from eth_utils.crypto import keccak
 from tael.chain.jsonrpc import split
 from tael.errors import (
     ContractRevertedError,
+    IdempotencyConflictError,
     NodeUnavailableError,
     TaelError,
 )
@@ -50,6 +52,10 @@ IDLE_SECONDS = 10.0
 WINDOW_BLOCKS = 8
 """Blocks' worth of gas that one key has in flight at most. On a development chain it is one: Anvil
 leaves behind what did not fit into a block until somebody sends again."""
+
+MAX_PENDING = 10_000
+"""How many transactions of the key a pool may have that the journal knows nothing of: a node that
+claims more would have nonces skipped, and each of them has to be filled before anything goes on."""
 
 _TRIES = 3
 
@@ -126,7 +132,7 @@ class Lane:
         self.watch.close(wait_seconds)
         for ticket in [*self._waiting, *self.watch.leave()]:
             if not (ticket.future.done() or ticket.is_given_up):
-                ticket.future.set_exception(unknown(ticket, "the client was closed meanwhile"))
+                ticket.fail(unknown(ticket, "the client was closed meanwhile"))
 
     @property
     def _journal(self) -> Any:
@@ -182,7 +188,11 @@ class Lane:
         group = self._answer_known(group)
         if not group:
             return
-        view = self._view([ticket.order for ticket in group])
+        try:
+            view = self._view([ticket.order for ticket in group])
+        except TaelError:
+            self._write_down_shown(group)
+            raise
         step("checked", len(group))
         group = self._within_window(self._refuse(group, view), view)
         if not group:
@@ -216,7 +226,7 @@ class Lane:
     def _attach(self, ticket: Ticket, record: Record) -> bool:
         """Bind an order to what was done for it before; False if it may be signed."""
         if not record.stands_for(ticket.order.body_hash):
-            ticket.future.set_exception(conflict(ticket.order.reference, record))
+            ticket.fail(conflict(ticket.order.reference, record))
             return True
         write = record.id if record.carrier is None else record.carrier
         alive = [each for each in self._journal.transactions_of(write) if each.fate < Fate.FINAL]
@@ -235,7 +245,7 @@ class Lane:
             self.watch.follow([flight])
         else:
             # Another process is between two of its steps with it.
-            ticket.future.set_exception(unknown(ticket, "another process is busy with it"))
+            ticket.fail(unknown(ticket, "another process is busy with it"))
         return True
 
     def _refuse(self, group: list[Ticket], view: View) -> list[Ticket]:
@@ -254,10 +264,23 @@ class Lane:
                 if isinstance(error, ContractRevertedError)
             ]
         )
+        self._write_down_shown(
+            [ticket for ticket, error in refused if not isinstance(error, ContractRevertedError)]
+        )
         for ticket, error in refused:
-            ticket.future.set_exception(error)
+            ticket.fail(error)
         out = {id(ticket) for ticket, _ in refused}
         return [ticket for ticket in group if id(ticket) not in out]
+
+    def _write_down_shown(self, tickets: Sequence[Ticket]) -> None:
+        """Write down what a node was shown to estimate: it may have had a signed message in it.
+
+        The message counts whatever the node answered, and whoever has it can send it.
+        """
+        for ticket in tickets:
+            if ticket.order.gas is None and ticket.order.valid_before is not None:
+                with contextlib.suppress(IdempotencyConflictError):
+                    self._journal.accept(ticket.order)
 
     def _gas(self, order: Order, view: View) -> int:
         """The gas limit an order's transaction gets."""
@@ -298,10 +321,11 @@ class Lane:
 
         def sign_all() -> list[Decision]:
             decisions: list[Decision] = self._journal.sign(
-                self.address, orders, view.nonce, lambda order, nonce: sign(order, nonce)
+                self.address, orders, remote_nonce, lambda order, nonce: sign(order, nonce)
             )
             return decisions
 
+        remote_nonce = self._remote_nonce(view)
         for _ in range(_TRIES - 1):
             try:
                 return sign_all()
@@ -309,6 +333,27 @@ class Lane:
                 # Another process wrote the same reference meanwhile: now it is found.
                 continue
         return sign_all()
+
+    def _remote_nonce(self, view: View) -> int:
+        """The next nonce as the chain has it: where it is above the journal's, as enough nodes say.
+
+        Raises:
+            NodeUnavailableError: The node claims more than can be.
+        """
+        chain = self.outbox.chain
+        if chain.agreement == 1 and view.nonce - view.mined <= MAX_PENDING:
+            return view.nonce
+        own: int = self._journal.next_nonce(self.address)
+        if view.nonce <= own:
+            return view.nonce
+        if chain.agreement > 1:
+            return chain.transaction_count(self.address)
+        if view.nonce > max(own, view.mined) + MAX_PENDING:
+            raise NodeUnavailableError(
+                f"the node claims {view.nonce - view.mined} transactions of {self.address} that "
+                "are in no block, and the journal has signed no such number; nothing was signed"
+            )
+        return view.nonce
 
     def _view(self, orders: Sequence[Order]) -> View:
         return look(self.outbox.chain, self.outbox.fees, self.address, orders)
@@ -332,7 +377,7 @@ class Lane:
         flights = []
         for ticket, decision in zip(group, decisions, strict=True):
             if decision.conflict is not None:
-                ticket.future.set_exception(decision.conflict)
+                ticket.fail(decision.conflict)
             elif decision.signed is not None:
                 ticket.write = decision.signed.write
                 ticket.transaction_hash = decision.signed.hash
@@ -386,12 +431,14 @@ def _fail(group: Sequence[Ticket], error: BaseException) -> None:
     for ticket in group:
         if ticket.future.done():
             continue
-        if ticket.transaction_hash and not isinstance(error, TaelError):
-            lost = unknown(ticket, f"{type(error).__name__} after it was signed")
+        if ticket.transaction_hash:
+            # Whatever went wrong: that nothing was sent is not true of it any more.
+            what = error.message if isinstance(error, TaelError) else type(error).__name__
+            lost = unknown(ticket, f"{what} after it was signed")
             lost.__cause__ = error
-            ticket.future.set_exception(lost)
+            ticket.fail(lost)
         else:
-            ticket.future.set_exception(error)
+            ticket.fail(error)
 
 
 __all__ = ["Lane", "Step"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,22 +10,82 @@ from eth_utils.address import to_checksum_address
 from web3.exceptions import Web3RPCError
 
 from tael.chain.connection import is_node_failure
+from tael.chain.jsonrpc import quantity
 from tael.chain.reverts import decode_revert, revert_from
 from tael.chain.sender import Receipt
-from tael.errors import ContractRevertedError, NodeUnavailableError, UnknownRevertError
+from tael.errors import (
+    ContractRevertedError,
+    NodeUnavailableError,
+    TaelError,
+    UnknownRevertError,
+)
 from tael.events import PaymentSkipped, decode, topic_of
 from tael.journal import Outcome, State
-from tael.rpc import exchange, request
+from tael.raw_transaction import read_plain
+from tael.rpc import exchange
 
 if TYPE_CHECKING:
     from web3.types import RPCError
 
     from tael.chain import Chain
-    from tael.journal import Record
+    from tael.journal import Record, SignedTransaction
     from tael.rpc import Problem
 
 OUT_OF_GAS = b"OutOfGas"
 """Stands in the journal for a refusal without data where all gas was used."""
+
+
+_HASH = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
+_SKIPPED = topic_of(PaymentSkipped)
+
+
+def receipt_in(raw: Any, hash_: str) -> Any:
+    """What a node gives for a transaction's receipt, once it is known to be one.
+
+    Args:
+        raw: What the node gave.
+        hash_: Of the transaction it was asked for.
+
+    Returns:
+        The receipt, its hashes in lower case; None if the transaction is in no block.
+
+    Raises:
+        NodeUnavailableError: It is no receipt, or another transaction's.
+    """
+    try:
+        if not raw or not raw.get("blockNumber"):
+            return None
+        if raw["transactionHash"].lower() != hash_:
+            raise ValueError("it is another transaction's")
+        if not _HASH.fullmatch(raw["blockHash"]):
+            raise ValueError("it names no block")
+        for name in ("blockNumber", "gasUsed"):
+            quantity(raw[name])
+        quantity(raw.get("effectiveGasPrice") or "0x0", bits=256)
+        quantity(raw["status"], bits=1)
+        address = raw.get("contractAddress")
+        if address and not _ADDRESS.fullmatch(address):
+            raise ValueError("it names no contract")
+        for log in raw["logs"]:
+            _require_log(log)
+    except (AttributeError, KeyError, TypeError, ValueError, TaelError) as error:
+        what = error.message if isinstance(error, TaelError) else str(error)
+        raise NodeUnavailableError(
+            f"what the node gives is no receipt of {hash_}: {what}; try again later"
+        ) from error
+    return {**raw, "transactionHash": hash_, "blockHash": raw["blockHash"].lower()}
+
+
+def _require_log(log: Any) -> None:
+    topics = log["topics"]
+    if not (_ADDRESS.fullmatch(log["address"]) and isinstance(log["data"], str)):
+        raise ValueError("a log is none")
+    if not all(map(_HASH.fullmatch, topics)):
+        raise ValueError("a log's topic is none")
+    quantity(log["logIndex"], bits=31)
+    if topics and topics[0] == _SKIPPED:
+        decode(log)
 
 
 def receipt_of(raw: Any, reference: str, *, repeated: bool = False) -> Receipt:
@@ -43,22 +104,27 @@ def receipt_of(raw: Any, reference: str, *, repeated: bool = False) -> Receipt:
     )
 
 
-def refusal_data(chain: Chain, receipt: Any) -> bytes:
+def refusal_data(chain: Chain, signed: SignedTransaction, receipt: Any) -> bytes:
     """Why an included transaction failed: a receipt does not say, so it is run again.
+
+    Args:
+        chain: Where.
+        signed: The transaction; what is run is read from its own bytes.
+        receipt: Its receipt.
 
     Raises:
         NodeUnavailableError: The node does not answer now. The reason is written down for good, so
             it is better asked for again than left out.
     """
-    transaction = request(chain, "eth_getTransactionByHash", receipt["transactionHash"])
-    if not transaction:
+    transaction = read_plain(signed.raw)
+    if transaction is None:
         return b""
     call = {
-        "from": transaction["from"],
-        "data": transaction["input"],
-        "value": transaction["value"],
-        "gas": transaction["gas"],
-        "to": transaction["to"],
+        "from": signed.sender,
+        "data": "0x" + transaction["data"].hex(),
+        "value": hex(transaction["value"]),
+        "gas": hex(transaction["gas"]),
+        "to": transaction.get("to"),
     }
     number = int(receipt["blockNumber"], 16)
     # At its own block first, whose time and other transactions it met; then at the one before, in
@@ -74,7 +140,7 @@ def refusal_data(chain: Chain, receipt: Any) -> bytes:
                 raise NodeUnavailableError(f"the node answered: {error}; try again later")
             if refusal is not None and refusal.data:
                 return refusal.data
-    if int(receipt["gasUsed"], 16) >= int(transaction["gas"], 16):
+    if int(receipt["gasUsed"], 16) >= transaction["gas"]:
         return OUT_OF_GAS
     return b""
 
@@ -103,17 +169,22 @@ def item_outcomes(
         receipt: Of its transaction.
         state: What those have that took effect.
         refusal: Of the transaction as a whole, if it was refused.
+
+    Raises:
+        NodeUnavailableError: The transaction worked, and the receipt says nothing of one of them.
     """
     if not items:
         return []
     skipped: dict[bytes, bytes] = {}
     first_log: dict[str, int] = {}
-    topic = topic_of(PaymentSkipped)
+    contract = items[0].contract.lower()
     for log in receipt["logs"]:
         topics = log["topics"]
+        if log["address"].lower() != contract:
+            continue
         if len(topics) > 1:
             first_log.setdefault(topics[1], int(log["logIndex"], 16))
-        if topics and topics[0] == topic:
+        if topics and topics[0] == _SKIPPED:
             event = decode(log)
             if isinstance(event, PaymentSkipped):
                 skipped[event.id] = event.refusal
@@ -121,6 +192,12 @@ def item_outcomes(
     for item in items:
         subject = item.subject or b""
         why = skipped.get(subject, refusal)
+        if why is None and "0x" + subject.hex() not in first_log:
+            # Accepted is what the escrow has said so of, never what it is silent about.
+            raise NodeUnavailableError(
+                f"the node's receipt of {receipt['transactionHash']} says nothing of payment "
+                f"0x{subject.hex()}; try again later"
+            )
         outcomes.append(
             Outcome(
                 item.id,

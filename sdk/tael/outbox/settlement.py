@@ -7,10 +7,17 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from tael.errors import NodeUnavailableError
 from tael.journal import Fate, Outcome, SignedTransaction, State
 from tael.outbox.changes import Change, Status
 from tael.outbox.flights import Flight
-from tael.outbox.receipts import item_outcomes, receipt_of, refusal_data, refusal_of
+from tael.outbox.receipts import (
+    item_outcomes,
+    receipt_in,
+    receipt_of,
+    refusal_data,
+    refusal_of,
+)
 from tael.rpc import exchange
 from tael.telemetry import steps
 
@@ -46,22 +53,37 @@ class Settlement:
         Args:
             hash_: Of the transaction.
             receipt: What the node that was asked first says.
+
+        Raises:
+            NodeUnavailableError: Too few agree, or what they give is no receipt of it.
         """
         chain = self._outbox.chain
-        if chain.agreement == 1:
-            return receipt
-        agreed = chain.agree("eth_getTransactionReceipt", [hash_])
-        return agreed if agreed and agreed.get("blockNumber") else None
+        if chain.agreement > 1:
+            receipt = chain.agree("eth_getTransactionReceipt", [hash_])
+        return receipt_in(receipt, hash_)
 
-    def _settle(self, found: Sequence[tuple[Flight, Any]]) -> None:
-        """Write down what was included, then tell."""
+    def _settle(self, claimed: Sequence[tuple[Flight, Any]]) -> None:
+        """Write down what was included, then tell.
+
+        Raises:
+            NodeUnavailableError: Of some of them the node does not say enough to be believed; the
+                others are written down and told of first.
+        """
         outbox = self._outbox
-        outbox.on_step("included", len(found))
+        outbox.on_step("included", len(claimed))
         is_final = outbox.finality.is_immediate
+        found: list[tuple[Flight, Any]] = []
         outcomes: list[Outcome] = []
         fates: list[tuple[int, Fate, int | None, str | None]] = []
         refusals: dict[int, bytes] = {}
-        for flight, receipt in found:
+        trouble: NodeUnavailableError | None = None
+        for flight, receipt in claimed:
+            try:
+                outcomes += self._outcomes_of(flight, receipt, refusals)
+            except NodeUnavailableError as error:
+                trouble = error
+                continue
+            found.append((flight, receipt))
             number, block = int(receipt["blockNumber"], 16), receipt["blockHash"]
             for each in flight.transactions:
                 won = each.hash == receipt["transactionHash"]
@@ -71,17 +93,6 @@ class Settlement:
                     if won
                     else (each.id, Fate.DEAD if is_final else Fate.OPEN, None, None)
                 )
-            write = flight.newest.write
-            if write is None:
-                continue
-            refusal = None
-            if int(receipt["status"], 16) != 1:
-                refusal = refusals[write] = refusal_data(outbox.chain, receipt)
-            state = State.FINAL if is_final else State.INCLUDED
-            outcomes.append(_outcome(write, receipt, state, refusal))
-            if flight.has_items is not False:
-                items = outbox.journal.items_of(write)
-                outcomes += item_outcomes(items, receipt, state, refusal)
         outbox.journal.settle(outcomes, fates)
         self._has_unconfirmed = self._has_unconfirmed or not is_final
         with self._ready:
@@ -94,6 +105,33 @@ class Settlement:
         by_write = {each.write: each for each in outcomes}
         for flight, receipt in found:
             self._tell(flight, receipt, by_write, refusals)
+        if trouble is not None:
+            raise trouble
+
+    def _outcomes_of(
+        self, flight: Flight, receipt: Any, refusals: dict[int, bytes]
+    ) -> list[Outcome]:
+        """What became of a flight's write and of what travels in it.
+
+        Args:
+            flight: Which.
+            receipt: Of that of its transactions which is included.
+            refusals: By write; a refusal is added.
+        """
+        outbox, write = self._outbox, flight.newest.write
+        if write is None:
+            return []
+        refusal = None
+        if int(receipt["status"], 16) != 1:
+            hash_ = receipt["transactionHash"]
+            signed = next(each for each in flight.transactions if each.hash == hash_)
+            refusal = refusals[write] = refusal_data(outbox.chain, signed, receipt)
+        state = State.FINAL if outbox.finality.is_immediate else State.INCLUDED
+        outcomes = [_outcome(write, receipt, state, refusal)]
+        if flight.has_items is not False:
+            items = outbox.journal.items_of(write)
+            outcomes += item_outcomes(items, receipt, state, refusal)
+        return outcomes
 
     def _tell(
         self,
@@ -109,11 +147,9 @@ class Settlement:
             data = own.refusal if own is not None and own.state is State.REFUSED else refusal
             if data is not None:
                 error = refusal_of(data, receipt)
-                ticket.future.set_exception(error)
+                ticket.fail(error)
             else:
-                ticket.future.set_result(
-                    receipt_of(receipt, ticket.order.reference, repeated=ticket.is_repeat)
-                )
+                ticket.tell(receipt_of(receipt, ticket.order.reference, repeated=ticket.is_repeat))
         if write is not None:
             status: Status = "final" if self._outbox.finality.is_immediate else "included"
             if refusal is not None:
@@ -142,12 +178,9 @@ class Settlement:
         for each, answer in zip(included, answers, strict=True):
             if answer.error is not None:
                 continue
-            receipt = answer.result
-            is_there = bool(receipt and receipt.get("blockNumber"))
-            stands = is_there and receipt["blockHash"] == each.block_hash
-            if stands and (each.block_number or 0) > final:
+            if (each.block_number or 0) > final and _stands(each, answer.result):
                 continue
-            receipt = self._agreed(each.hash, receipt if is_there else None)
+            receipt = self._agreed(each.hash, answer.result)
             if receipt is None:
                 gone.append(each)
             elif receipt["blockHash"] != each.block_hash:
@@ -172,7 +205,11 @@ class Settlement:
 
     def _reopen(self, undone: Sequence[SignedTransaction]) -> None:
         """A reorganisation undid these: pending again, and the same bytes are sent again."""
-        self._outbox.journal.reopen([each.id for each in undone])
+        opened = self._outbox.journal.reopen(
+            [each.id for each in undone],
+            also_final=self._outbox.finality.kind == "simulated",
+        )
+        undone = [each for each in undone if each.id in opened]
         steps.reorganised(self._outbox, undone)
         for each in undone:
             if each.write is not None:
@@ -184,6 +221,11 @@ class Settlement:
             for each in undone
         ]
         self.follow([Flight([each], sent=False) for each in reopened])
+
+
+def _stands(signed: SignedTransaction, receipt: Any) -> bool:
+    """Whether a node has a transaction where it was."""
+    return isinstance(receipt, dict) and receipt.get("blockHash") == signed.block_hash
 
 
 def _outcome(write: int, receipt: Any, state: State, refusal: bytes | None) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,16 @@ class Ticket:
         self.is_given_up = False
         self.is_repeat = False
         self.submitted_at = time.monotonic()
+
+    def tell(self, receipt: Receipt) -> None:
+        """Give the receipt to whoever waits; told once, it stays."""
+        with contextlib.suppress(concurrent.futures.InvalidStateError):
+            self.future.set_result(receipt)
+
+    def fail(self, error: BaseException) -> None:
+        """Tell whoever waits what went wrong; told once, it stays."""
+        with contextlib.suppress(concurrent.futures.InvalidStateError):
+            self.future.set_exception(error)
 
     def result(self, wait_seconds: float) -> Receipt:
         """The receipt, or what went wrong.

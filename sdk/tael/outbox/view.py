@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tael.chain.connection import pauses
-from tael.chain.jsonrpc import split
+from tael.chain.jsonrpc import quantity, split
 from tael.errors import NetworkMismatchError, NodeUnavailableError, TaelError
-from tael.outbox.answers import estimate_of, is_momentary, result_of, words_of
+from tael.outbox.answers import estimate_of, is_momentary, least_gas, result_of, words_of
 from tael.rpc import exchange
 
 if TYPE_CHECKING:
@@ -20,18 +20,24 @@ if TYPE_CHECKING:
     from tael.rpc import Answer
 
 
+_BITS = 62
+"""Of a nonce: half of what the journal can count to. Of a fee: far more than any policy allows."""
+
+
 @dataclass
 class View:
     """What the node says before a group is signed.
 
     Args:
         nonce: The key's next one.
+        mined: How many of the key's transactions are in blocks.
         fees: What a transaction offers.
         gas_limit: Of a block.
         estimates: By order: the gas it takes, or why it is refused.
     """
 
     nonce: int
+    mined: int
     fees: dict[str, int]
     gas_limit: int
     estimates: dict[tuple[str, str, int], int | TaelError] = field(default_factory=dict)
@@ -57,25 +63,36 @@ def look(chain: Chain, fees: FeePolicy, address: str, orders: Sequence[Order]) -
         *(("eth_estimateGas", [_call(address, order)]) for order in estimated),
     ]
     answers = _ask(chain, calls)
-    chain_id, genesis, latest, mined, pending, price = (result_of(each) for each in answers[:6])
-    if int(chain_id, 16) != chain.chain_id or genesis["hash"] != chain.genesis_hash:
+    chain_id, genesis, latest = (result_of(each) for each in answers[:3])
+    mined, pending, price = (quantity(result_of(each), bits=_BITS) for each in answers[3:6])
+    if not (isinstance(genesis, dict) and isinstance(latest, dict)):
+        raise NodeUnavailableError("the node gives something else than blocks; try again later")
+    if quantity(chain_id) != chain.chain_id or genesis.get("hash") != chain.genesis_hash:
         raise NetworkMismatchError(
-            f"the node now serves chain {int(chain_id, 16)} ({genesis['hash']}), no longer "
+            f"the node now serves chain {quantity(chain_id)} ({genesis.get('hash')}), no longer "
             f"chain {chain.chain_id} ({chain.genesis_hash}); nothing was signed"
         )
     base, tip = latest.get("baseFeePerGas"), answers[6].result
-    limit = int(latest["gasLimit"], 16)
+    limit = quantity(latest.get("gasLimit"))
     view = View(
-        max(int(mined, 16), int(pending, 16)),
+        max(mined, pending),
+        mined,
         fees.offer(
-            None if base is None else int(base, 16),
-            None if tip is None else int(tip, 16),
-            int(price, 16),
+            None if base is None else quantity(base, bits=_BITS),
+            None if tip is None else quantity(tip, bits=_BITS),
+            price,
         ),
         limit,
     )
     for order, answer in zip(estimated, answers[7:], strict=True):
         view.estimates[order.name] = estimate_of(answer, limit)
+    for order in orders:
+        gas = view.estimates.get(order.name, limit if order.gas is None else order.gas)
+        if isinstance(gas, int) and min(gas, limit) < least_gas(order.data):
+            view.estimates[order.name] = NodeUnavailableError(
+                f"the node says that {min(gas, limit)} gas will do, which no transaction like this "
+                "ever takes; nothing was signed, try again later"
+            )
     return view
 
 

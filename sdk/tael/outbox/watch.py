@@ -11,14 +11,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tael.chain.jsonrpc import quantity
 from tael.errors import NodeUnavailableError, StoreError, TaelError, TransactionRefusedError
 from tael.journal import Fate
 from tael.outbox.fees import FEE_FIELDS
 from tael.outbox.flights import Flight
-from tael.outbox.receipts import receipt_of
+from tael.outbox.receipts import receipt_in, receipt_of
 from tael.outbox.settlement import GROUP, Settlement
 from tael.outbox.tickets import unknown
 from tael.raw_transaction import read_plain
@@ -26,7 +27,7 @@ from tael.rpc import exchange, request
 from tael.telemetry import steps
 
 if TYPE_CHECKING:
-    from tael.journal import Record
+    from tael.journal import Record, SignedTransaction
     from tael.outbox.lane import Lane
     from tael.outbox.tickets import Ticket
 
@@ -145,22 +146,24 @@ class Watch(Settlement):
         receipt = None
         if record.transaction_hash is not None:
             try:
-                raw = request(
-                    self._outbox.chain, "eth_getTransactionReceipt", record.transaction_hash
+                # Of a batch, it says what became of each payment.
+                raw = self._outbox.chain.agree(
+                    "eth_getTransactionReceipt", [record.transaction_hash]
                 )
+                raw = receipt_in(raw, record.transaction_hash)
                 receipt = receipt_of(raw, record.reference, repeated=True) if raw else None
             except NodeUnavailableError:
                 receipt = None
         for ticket in flight.tickets:
             if receipt is None:
-                ticket.future.set_exception(
+                ticket.fail(
                     NodeUnavailableError(
                         f"{record.reference!r} is done, but the node does not give its receipt; "
                         f"resolve({record.reference!r}) says what the journal knows"
                     )
                 )
             else:
-                ticket.future.set_result(receipt)
+                ticket.tell(receipt)
 
     # The thread
 
@@ -228,7 +231,7 @@ class Watch(Settlement):
 
     def _count(self, block: str = "latest") -> int:
         chain = self._outbox.chain
-        return int(request(chain, "eth_getTransactionCount", self._lane.address, block), 16)
+        return quantity(request(chain, "eth_getTransactionCount", self._lane.address, block))
 
     # What is included
 
@@ -238,26 +241,43 @@ class Watch(Settlement):
         answers = exchange(
             self._outbox.chain, [("eth_getTransactionReceipt", [each]) for each in hashes]
         )
-        receipts = {
+        said = {
             hash_: answer.result
             for hash_, answer in zip(hashes, answers, strict=True)
-            if answer.error is None and answer.result and answer.result.get("blockNumber")
+            if answer.error is None and answer.result
         }
-        found = []
+        found: list[tuple[Flight, Any]] = []
+        trouble: NodeUnavailableError | None = None
         for flight in flights:
-            receipt = next(
-                (receipts[each.hash] for each in flight.transactions if each.hash in receipts),
-                None,
-            )
-            if receipt is not None:
-                receipt = self._agreed(receipt["transactionHash"], receipt)
-            if receipt is not None:
-                found.append((flight, receipt))
-            else:
-                self._check_overtaken(flight)
+            try:
+                receipt = self._included_of(flight, said)
+                if receipt is None:
+                    self._check_overtaken(flight)
+                else:
+                    found.append((flight, receipt))
+            except NodeUnavailableError as error:
+                trouble = error
+                if self._outbox.chain.agreement > 1:
+                    break  # nodes that do not agree take their time each time they are asked
         if found:
             self._settle(found)
+        if trouble is not None:
+            raise trouble
         return bool(found)
+
+    def _included_of(self, flight: Flight, said: Mapping[str, Any]) -> Any:
+        """The receipt of that of a flight's transactions which is included; None if none is.
+
+        Args:
+            flight: Which.
+            said: By hash: what the node that was asked first says.
+        """
+        for each in flight.transactions:
+            if each.hash in said:
+                receipt = self._agreed(each.hash, said[each.hash])
+                if receipt is not None:
+                    return receipt
+        return None
 
     def _check_overtaken(self, flight: Flight) -> None:
         """The nonce is used, and by nothing of ours: believed when it is final."""
@@ -291,7 +311,7 @@ class Watch(Settlement):
             self._flights.pop(flight.nonce, None)
             tickets, flight.tickets = flight.tickets, []
         for ticket in tickets:
-            ticket.future.set_exception(error_of(ticket))
+            ticket.fail(error_of(ticket))
 
     def _is_overtaken(self, nonce: int, hashes: Sequence[str]) -> bool:
         """Whether a nonce is used in a final block, and by none of these transactions."""
@@ -308,12 +328,12 @@ class Watch(Settlement):
             each.result for each in answers[1:]
         ):
             return False
-        if int(answers[0].result, 16) <= nonce:
+        if quantity(answers[0].result) <= nonce:
             return False
         if chain.agreement == 1:
             return True
         count, *receipts = (chain.agree(method, params) for method, params in calls)
-        return int(count, 16) > nonce and not any(receipts)
+        return quantity(count) > nonce and not any(receipts)
 
     # What waits
 
@@ -332,7 +352,7 @@ class Watch(Settlement):
             flight.resend_after = min(flight.resend_after * 2, _LONGEST_RESEND_SECONDS)
             if answer.error is not None:
                 continue
-            if answer.result is None:
+            if not isinstance(answer.result, dict):
                 flight.known_since = None
                 lost.append(flight)
             elif not answer.result.get("blockNumber"):
@@ -343,8 +363,7 @@ class Watch(Settlement):
         self.tell_refused([each for each in lost if each.refused], final=True)
         if lost:
             self._lane.broadcast([each.newest for each in lost], lost)
-        for flight in stuck:
-            self._bump(flight)
+        self._bump_all(stuck, [each for each in lost if each.refused])
 
     def tell_refused(self, flights: Sequence[Flight], *, final: bool = False) -> None:
         """Tell who waits that the node does not take it; it stays written down."""
@@ -357,7 +376,7 @@ class Watch(Settlement):
         for flight in flights:
             tickets, flight.tickets = flight.tickets, []
             for ticket in tickets:
-                ticket.future.set_exception(
+                ticket.fail(
                     TransactionRefusedError(
                         f"the node refused it: {flight.refused}. Mend that and call again with the "
                         "same reference: the same bytes are sent",
@@ -365,17 +384,39 @@ class Watch(Settlement):
                     )
                 )
 
-    def _bump(self, flight: Flight) -> None:
+    def _bump_all(self, stuck: Sequence[Flight], refused: Sequence[Flight]) -> None:
+        """Replace what is stuck, and what no pool takes because it offers less than is asked."""
+        if not (stuck or refused):
+            return
+        try:
+            now = self._lane.fees()
+        except TransactionRefusedError:
+            return  # dearer than the policy allows: what is offered already has to do
+        for flight in stuck:
+            self._bump(flight, now)
+        for flight in refused:
+            self._bump(flight, now, only_if_dearer=True)
+
+    def _bump(
+        self, flight: Flight, now: Mapping[str, int], *, only_if_dearer: bool = False
+    ) -> None:
         """Replace a transaction by itself for a higher fee.
 
         What is signed again is read from the journal's own bytes. A node that was asked for it
         could have anything at all signed.
+
+        Args:
+            flight: Which.
+            now: What a transaction offers at present.
+            only_if_dearer: Leave one be that offers as much.
         """
         old = read_plain(flight.newest.raw)
         if old is None:
             return
         offered = {name: old.pop(name) for name in FEE_FIELDS if name in old}
-        fees = self._outbox.fees.bump(offered, self._lane.fees())
+        if only_if_dearer and all(offered.get(name, fee) >= fee for name, fee in now.items()):
+            return
+        fees = self._outbox.fees.bump(offered, now)
         if fees is None:
             return
         fields = {**old, **fees}
@@ -403,8 +444,10 @@ class Watch(Settlement):
             return
         self._gap_since = None
         journal, address = self._outbox.journal, self._lane.address
+        # Whatever the node claims, a bounded part of it is mended at a time.
+        lowest = min(lowest, count + GROUP)
         known = journal.transactions_between(address, count, lowest)
-        undone = [each for each in known if each.fate in (Fate.INCLUDED, Fate.FINAL)]
+        undone = [each for each in known if self._is_undone(each)]
         if undone:
             self._reopen(undone)
         self.follow([Flight([each], sent=False) for each in known if each.fate is Fate.OPEN])
@@ -418,6 +461,18 @@ class Watch(Settlement):
             steps.gap_filled(self._outbox, filled)
             self.follow([Flight([each], sent=False) for each in filled])
 
+    def _is_undone(self, signed: SignedTransaction) -> bool:
+        """Whether what was included is in no block any more; final is final on a real chain."""
+        is_simulated = self._outbox.finality.kind == "simulated"
+        if not (signed.fate is Fate.INCLUDED or (signed.fate is Fate.FINAL and is_simulated)):
+            return False
+        chain = self._outbox.chain
+        raw = chain.agree("eth_getTransactionReceipt", [signed.hash])
+        return receipt_in(raw, signed.hash) is None
+
     def _fail_all(self, error: TaelError) -> None:
+        """Tell who waits that nobody knows: what they wait for is signed, whatever went wrong."""
         for ticket in self.leave():
-            ticket.future.set_exception(error)
+            lost = unknown(ticket, error.message)
+            lost.__cause__ = error
+            ticket.fail(lost)

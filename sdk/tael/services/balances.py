@@ -15,7 +15,6 @@ from tael.events import (
     decode_all,
 )
 from tael.models import Balance, Reserve, Written
-from tael.rpc import request
 from tael.services.acts import Act
 from tael.services.gateway import require_money
 from tael.typed_data import Domain, cancel_digest, transfer_digest
@@ -297,10 +296,11 @@ class Balances:
                     "reference."
                 )
             return None
-        receipt = request(gateway.chain, "eth_getTransactionReceipt", used.at.transaction_hash)
+        receipt = gateway.receipt_with(used)
         # The token emits the transfer right after the authorization is marked as used.
         for event in decode_all(receipt["logs"]):
-            if isinstance(event, Transfer) and event.at.log_index == used.at.log_index + 1:
+            place = (event.at.contract, event.at.log_index)
+            if isinstance(event, Transfer) and place == (token, used.at.log_index + 1):
                 return event
         return None
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tael.chain import decode_revert
-from tael.errors import AlreadyDoneError, ContractRevertedError, InvalidInputError
+from tael.errors import (
+    AlreadyDoneError,
+    ContractRevertedError,
+    InvalidInputError,
+    NodeUnavailableError,
+)
 from tael.events import (
     PaymentAuthorized,
     PaymentCaptured,
@@ -214,7 +219,13 @@ class Batches:
             # The transaction as a whole was refused, and with it each of its payments.
             return {id_: BatchOutcome(id_, None, refusal) for id_ in ids}
         refusals = self._refusals(receipt)
-        accepted = {bytes.fromhex(log["topics"][1][2:]) for log in _logs_of(receipt, kind)}
+        accepted = {bytes.fromhex(log["topics"][1][2:]) for log in self._logs_of(receipt, kind)}
+        missing = next((id_ for id_ in ids if id_ not in accepted and id_ not in refusals), None)
+        if missing is not None:
+            raise NodeUnavailableError(
+                f"the node's receipt of {receipt.transaction_hash} says nothing of payment "
+                f"0x{missing.hex()}; make the call again"
+            )
         written = gateway.written(receipt, reference)
         return {
             id_: BatchOutcome(id_, _with_subject(written, id_), None)
@@ -241,9 +252,18 @@ class Batches:
     def _refusals(self, receipt: Receipt) -> dict[bytes, ContractRevertedError]:
         return {
             event.id: decode_revert(event.refusal, transaction_hash=receipt.transaction_hash)
-            for event in decode_all(_logs_of(receipt, PaymentSkipped))
+            for event in decode_all(self._logs_of(receipt, PaymentSkipped))
             if isinstance(event, PaymentSkipped)
         }
+
+    def _logs_of(self, receipt: Receipt, kind: type[Event]) -> list[Any]:
+        topic, escrow = topic_of(kind), self._gateway.escrow.address.lower()
+        logs: list[Any] = list(receipt.logs)
+        return [
+            log
+            for log in logs
+            if log["topics"] and log["topics"][0] == topic and log["address"].lower() == escrow
+        ]
 
     def _require_one_reference_each(self, payments: Sequence[SignedPayment]) -> None:
         seen = {(each.terms.issuer, each.terms.reference_hash) for each in payments}
@@ -348,12 +368,6 @@ class Batches:
             [(self._gateway.escrow, "acceptanceOf", key) for key in keys]
         )
         return {key: int(answer[1]) for key, answer in zip(keys, answers, strict=True)}
-
-
-def _logs_of(receipt: Receipt, kind: type[Event]) -> list[Any]:
-    topic = topic_of(kind)
-    logs: list[Any] = list(receipt.logs)
-    return [log for log in logs if log["topics"] and log["topics"][0] == topic]
 
 
 def _chunks(groups: dict[Parties, list[int]]) -> Iterator[tuple[Parties, list[int]]]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from eth_abi.exceptions import DecodingError
+
 from tael.chain import require_address
 from tael.errors import (
     AmountTypeError,
     ConfigurationError,
     CurrencyUnknownError,
     InvalidInputError,
+    NodeUnavailableError,
 )
 from tael.events import topic_of
 from tael.history import History
@@ -17,7 +20,7 @@ from tael.identifiers import MIN_SECRET_BYTES, Identifiers
 from tael.money import Currency, Money
 from tael.rpc import request_many
 from tael.secrets import Secret
-from tael.services.contracts import Contract
+from tael.services.contracts import Contract, Function
 from tael.services.writing import Writing
 from tael.typed_data import Domain, escrow_domain
 
@@ -218,7 +221,7 @@ class Gateway(Writing):
                 ],
             )
             values += [
-                function.decode(bytes.fromhex(answer[2:]))
+                _decoded(function, answer)
                 for function, answer in zip(functions, answers, strict=True)
             ]
         return values
@@ -262,6 +265,15 @@ def require_money(amount: object, *, most_minor: int | None = None) -> Money:
     if most_minor is not None and amount.amount_minor > most_minor:
         raise InvalidInputError(f"{amount} is more than one payment can carry.")
     return amount
+
+
+def _decoded(function: Function, answer: Any) -> Any:
+    try:
+        return function.decode(bytes.fromhex(answer[2:]))
+    except (TypeError, ValueError, DecodingError) as error:
+        raise NodeUnavailableError(
+            f"the node answers {function.name} with something else than its result; try again later"
+        ) from error
 
 
 def _topic(value: bytes | str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tael.chain.jsonrpc import quantity
 from tael.chain.reverts import decode_revert
-from tael.errors import ConfigurationError
+from tael.errors import ConfigurationError, NodeUnavailableError
 from tael.events import (
     AuthorizationCanceled,
     AuthorizationUsed,
@@ -18,8 +19,10 @@ from tael.events import (
     topic_of,
 )
 from tael.identifiers import check_reference
-from tael.journal import Fate, Outcome, State
+from tael.journal import Fate, State
 from tael.models import Evidence, Resolution
+from tael.outbox.receipts import receipt_in
+from tael.services.writing import found_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,8 +104,9 @@ class Outcomes:
     def _done(self, record: Record) -> Resolution:
         """Included as the journal has it: is it still, and is it final?"""
         gateway = self._gateway
-        raw = gateway.chain.agree("eth_getTransactionReceipt", [record.transaction_hash])
-        if not raw or raw["blockHash"] != record.block_hash:
+        hash_ = record.transaction_hash or ""
+        raw = receipt_in(gateway.chain.agree("eth_getTransactionReceipt", [hash_]), hash_)
+        if raw is None or raw["blockHash"] != record.block_hash:
             return _open(
                 record,
                 [],
@@ -122,20 +126,10 @@ class Outcomes:
         gateway = self._gateway
         event = self._find_effect(record)
         if event is not None:
-            gateway.journal.settle(
-                [
-                    Outcome(
-                        record.id,
-                        State.INCLUDED,
-                        transaction_hash=event.at.transaction_hash,
-                        block_number=event.at.block_number,
-                        block_hash=event.at.block_hash,
-                        log_index=event.at.log_index,
-                        repeated=True,
-                    )
-                ]
-            )
-            return self._done(gateway.journal.record(record.id))
+            found = self._elsewhere(record.reference, event, "another transaction than its own")
+            if found.status == "final":
+                gateway.journal.settle([found_elsewhere(record, event)])
+            return found
         carrier = record.id if record.carrier is None else record.carrier
         signed = gateway.journal.transactions_of(carrier)
         alive = [each for each in signed if each.fate in (Fate.OPEN, Fate.INCLUDED)]
@@ -263,13 +257,18 @@ class Outcomes:
                     "no other journal wrote for this participant, nothing was sent: make the call"
                 ),
             )
-        final = self._gateway.outbox.finality.final_number(self._gateway.chain)
+        return self._elsewhere(reference, event, "a transaction this journal did not know")
+
+    def _elsewhere(self, reference: str, event: Event, whose: str) -> Resolution:
+        """It has taken effect, in a transaction that the journal does not follow."""
+        gateway = self._gateway
+        gateway.receipt_with(event)
         return Resolution(
             reference,
             "settled",
-            "final" if event.at.block_number <= final else "included",
+            "final" if gateway.is_final(event) else "included",
             Evidence(
-                f"the chain shows its {type(event).__name__}, which this journal did not know",
+                f"the chain shows its {type(event).__name__}, in {whose}",
                 (event.at.transaction_hash,),
                 event.at.block_number,
                 event.at.block_hash,
@@ -304,7 +303,9 @@ class Outcomes:
         gateway = self._gateway
         number = max(0, gateway.outbox.finality.final_number(gateway.chain))
         block = gateway.chain.agree("eth_getBlockByNumber", [hex(number), False])
-        return int(block["timestamp"], 16)
+        if not isinstance(block, dict):
+            raise NodeUnavailableError(f"the node gives no block {number}; try again later")
+        return quantity(block.get("timestamp"))
 
 
 def _first(found: Iterable[Event | None]) -> Event | None:

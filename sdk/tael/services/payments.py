@@ -256,7 +256,11 @@ class Payments(Preparation, Standing):
     def find_opening(self, issuer: str, reference_hash: bytes) -> PaymentOpened | None:
         """The event that opened an issuer's payment under a reference; None if none did."""
         payment_id = self._openings.find_by_reference(issuer, reference_hash)
-        return None if payment_id is None else self._openings.find(payment_id)
+        found = None if payment_id is None else self._openings.find(payment_id)
+        # The terms are in the event: what was noted of the reference is not taken on trust.
+        if found is None or (found.terms.issuer, found.reference_hash) != (issuer, reference_hash):
+            return None
+        return found
 
     # Internals
 

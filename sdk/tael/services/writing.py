@@ -5,14 +5,22 @@ from __future__ import annotations
 import contextlib
 import threading
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from tael.errors import ContractRevertedError, TransactionRefusedError
+from tael.chain.jsonrpc import quantity
+from tael.errors import (
+    ContractRevertedError,
+    InvalidInputError,
+    NodeUnavailableError,
+    TransactionRefusedError,
+)
+from tael.events import decode
 from tael.identifiers import check_reference
 from tael.journal import Order, Outcome, State
 from tael.journal.journal import conflict
 from tael.models import Written
-from tael.rpc import request
+from tael.outbox.receipts import receipt_in
 from tael.services.acts import GAS_BOUNDS, Act
 
 if TYPE_CHECKING:
@@ -193,8 +201,12 @@ class Writing:
         )
 
     def written_before(self, event: Event, reference: str, subject: bytes | None = None) -> Written:
-        """What an event of the past says: the first result of a write that was repeated."""
-        receipt = request(self.chain, "eth_getTransactionReceipt", event.at.transaction_hash)
+        """What an event of the past says: the first result of a write that was repeated.
+
+        Raises:
+            NodeUnavailableError: As `receipt_with`.
+        """
+        receipt = self.receipt_with(event)
         return Written(
             reference=reference,
             transaction_hash=event.at.transaction_hash,
@@ -203,6 +215,29 @@ class Writing:
             repeated=True,
             subject=subject,
         )
+
+    def receipt_with(self, event: Event) -> Any:
+        """The receipt that shows an event, as enough nodes give it.
+
+        Raises:
+            NodeUnavailableError: It shows no such event, or too few nodes agree on it.
+        """
+        at = event.at
+        raw = self.chain.agree("eth_getTransactionReceipt", [at.transaction_hash])
+        receipt = receipt_in(raw, at.transaction_hash)
+        if receipt is None or receipt["blockHash"] != at.block_hash or not _shows(receipt, event):
+            raise NodeUnavailableError(
+                f"the node showed a {type(event).__name__} in {at.transaction_hash}, and the "
+                "transaction's receipt does not; try again later"
+            )
+        return receipt
+
+    def is_final(self, event: Event) -> bool:
+        """Whether an event is in a block that cannot be undone any more."""
+        finality = self.outbox.finality
+        if finality.is_immediate:
+            return True
+        return event.at.block_number <= finality.final_number(self.chain)
 
     def accept(self, contract: Contract, act: Act, reference: str, *, part: int = 0) -> Record:
         """Write down what a reference stands for, before anything for it is signed.
@@ -241,23 +276,18 @@ class Writing:
     ) -> Written:
         """Write down that the chain has this write already, and give its first result.
 
+        Written down is what is final: a transaction that is none of ours is not followed until
+        then, and a reorganisation that undid it would not be noticed.
+
         Raises:
             IdempotencyConflictError: The reference stands for something else.
         """
         written = self.written_before(event, reference, act.subject)
         record = self.accept(contract, act, reference, part=part)
-        if not record.is_done:
-            outcome = Outcome(
-                record.id,
-                State.INCLUDED,
-                transaction_hash=event.at.transaction_hash,
-                block_number=event.at.block_number,
-                block_hash=event.at.block_hash,
-                log_index=event.at.log_index,
-                gas_used=written.gas_used,
-                repeated=True,
-            )
-            self.journal.settle([outcome])
+        if self.is_final(event):
+            if not record.is_done:
+                self.journal.settle([found_elsewhere(record, event, written.gas_used)])
+            return replace(written, status="final")
         return written
 
     def write_once(
@@ -326,3 +356,30 @@ class Writing:
                 raise
             return self.note(contract, act, event, reference, part=part)
         return self.written(receipt, reference, act.subject)
+
+
+def found_elsewhere(record: Record, event: Event, gas_used: int | None = None) -> Outcome:
+    """What became of a write that another transaction than its own brought about, for good."""
+    return Outcome(
+        record.id,
+        State.FINAL,
+        transaction_hash=event.at.transaction_hash,
+        block_number=event.at.block_number,
+        block_hash=event.at.block_hash,
+        log_index=event.at.log_index,
+        gas_used=gas_used,
+        repeated=True,
+    )
+
+
+def _shows(receipt: Any, event: Event) -> bool:
+    for log in receipt["logs"]:
+        if quantity(log["logIndex"]) != event.at.log_index:
+            continue
+        try:
+            shown = decode({**log, "blockNumber": receipt["blockNumber"]})
+        except (InvalidInputError, ValueError, KeyError):
+            return False
+        same_contract = shown is not None and shown.at.contract == event.at.contract
+        return shown is not None and same_contract and replace(shown, at=event.at) == event
+    return False
