@@ -25,7 +25,15 @@ from web3.exceptions import (
 
 from tael.chain.artifacts import load
 from tael.chain.endpoint import Identity
-from tael.chain.jsonrpc import is_busy, quantity, result_of, runs_contracts, words_of
+from tael.chain.jsonrpc import (
+    Call,
+    is_busy,
+    quantity,
+    result_of,
+    runs_contracts,
+    split,
+    words_of,
+)
 from tael.chain.nodes import STALE_BLOCKS, Nodes, NodesProvider
 from tael.chain.reverts import revert_from
 from tael.chain.sharing import Shared
@@ -44,6 +52,8 @@ if TYPE_CHECKING:
     from web3.contract import Contract
     from web3.contract.contract import ContractFunction
     from web3.types import BlockIdentifier, LogReceipt, TxParams
+
+    from tael.chain.gathering import Answers
 
 Result = TypeVar("Result")
 
@@ -218,23 +228,36 @@ class Chain:
             DisagreementError: The nodes contradict each other; the message says who said what.
             NodeUnavailableError: Too few of them answered properly.
         """
-        try:
-            return self._agree(method, params)
-        except Web3RPCError as error:
-            what = words_of(_answer_of(error))
-        except ContractRevertedError as error:
-            if runs_contracts(method):
-                raise
-            what = error.message
-        raise NodeUnavailableError(f"{method} is refused: {what}; try again later")
+        return self.agree_many([(method, params)])[0]
 
-    def _agree(self, method: str, params: Sequence[object]) -> Any:
+    def agree_many(self, calls: Sequence[Call]) -> list[Any]:
+        """Many such reads in as few requests as their size allows; see `agree`."""
+        results: list[Any] = []
+        for run in split(calls):
+            try:
+                results += self._agree(run)
+            except Web3RPCError as error:
+                raise NodeUnavailableError(
+                    f"{run[0][0]} is refused: {words_of(_answer_of(error))}; try again later"
+                ) from error
+            except ContractRevertedError as error:
+                if any(runs_contracts(method) for method, _ in run):
+                    raise
+                raise NodeUnavailableError(
+                    f"{run[0][0]} is refused: {error.message}; try again later"
+                ) from error
+        return results
+
+    def _agree(self, calls: Sequence[Call]) -> list[Any]:
         if self.agreement == 1:
-            return self.read(lambda: result_of(self.nodes.ask(method, params)))
+            ask = self.nodes.ask_many if len(calls) > 1 else self._ask_one
+            return self.read(lambda: [result_of(answer) for answer in ask(calls)])
         for pause in pauses(min(self.retry_seconds, AGREE_RETRY_SECONDS)):
             try:
                 return self.read(
-                    lambda: result_of(self.nodes.agree(method, params, self.agreement))
+                    lambda: [
+                        result_of(answer) for answer in self.nodes.agree(calls, self.agreement)
+                    ]
                 )
             except TooMuchError:
                 raise
@@ -243,6 +266,9 @@ class Chain:
                     raise
                 time.sleep(pause)
         raise AssertionError("the last pause is None")
+
+    def _ask_one(self, calls: Sequence[Call]) -> Answers:
+        return [self.nodes.ask(*calls[0])]
 
     def close(self) -> None:
         """Close the connections that are idle; the chain may still be used."""

@@ -127,13 +127,12 @@ class Nodes:
                 self._roster.note_block(_block_in(call, answer)[0])
         return answers
 
-    def agree(self, method: str, params: Sequence[object], needed: int) -> dict[str, Any]:
-        """One call, answered alike by several nodes.
+    def agree(self, calls: Sequence[Call], needed: int) -> Answers:
+        """Calls, each of them answered alike by several nodes.
 
         Args:
-            method: JSON-RPC method.
-            params: Its parameters.
-            needed: How many must give the same answer.
+            calls: Few enough for one request.
+            needed: How many must give the same answer to each.
 
         Raises:
             DisagreementError: They contradict each other.
@@ -142,16 +141,21 @@ class Nodes:
             NetworkMismatchError: What answers serves another chain.
         """
         self._roster.next()
-        tally = Tally(method, needed)
+        tallies = [Tally(method, needed) for method, _ in calls]
+        agreed: dict[int, dict[str, Any]] = {}
         for endpoint in self._roster.each():
             try:
-                (answer,) = self._ask_at(endpoint, [(method, params)], as_batch=False)
-                self._require_time(endpoint, answer)
+                answers = self._ask_at(endpoint, calls, as_batch=len(calls) > 1)
+                for answer in answers:
+                    self._require_time(endpoint, answer)
             except (NodeFailure, NetworkMismatchError):
                 continue
-            if tally.add(endpoint.transport.shown, answer):
-                return answer
-        raise tally.refusal()
+            for place, (tally, answer) in enumerate(zip(tallies, answers, strict=True)):
+                if place not in agreed and tally.add(endpoint.transport.shown, answer):
+                    agreed[place] = answer
+            if len(agreed) == len(calls):
+                return [agreed[place] for place in range(len(calls))]
+        raise next(tally for place, tally in enumerate(tallies) if place not in agreed).refusal()
 
     def height(self, tag: str, needed: int) -> int:
         """The number of the newest block that several nodes have reached, whatever one claims.

@@ -1,9 +1,14 @@
-"""What the index asks a node: headers, and logs by range or by block."""
+"""What the index asks of the nodes: headers, and logs by range or by block.
+
+Where several nodes must agree, they must agree on each of these: what the index calls final rests
+on no fewer.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tael.chain.jsonrpc import quantity
 from tael.errors import NodeUnavailableError
 from tael.index.rows import Header
 from tael.rpc import request, request_many
@@ -12,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tael.chain import Chain
+    from tael.chain.jsonrpc import Call
 
 __all__ = ["Node"]
 
@@ -32,7 +38,10 @@ class Node:
 
     def head(self) -> Header:
         """The latest block."""
-        found = _header(request(self.chain, "eth_getBlockByNumber", "latest", False))
+        if self.chain.agreement > 1:
+            found = self.header(self.chain.height())
+        else:
+            found = _header(request(self.chain, "eth_getBlockByNumber", "latest", False))
         if found is None:
             raise NodeUnavailableError("the node gives no latest block; try again later")
         return found
@@ -46,9 +55,7 @@ class Node:
         found: dict[int, Header] = {}
         for start in range(0, len(numbers), _HEADERS_PER_REQUEST):
             part = numbers[start : start + _HEADERS_PER_REQUEST]
-            answers = request_many(
-                self.chain, [("eth_getBlockByNumber", [hex(number), False]) for number in part]
-            )
+            answers = self._ask([("eth_getBlockByNumber", [hex(number), False]) for number in part])
             for number, answer in zip(part, answers, strict=True):
                 header = _header(answer)
                 if header is None:
@@ -67,30 +74,40 @@ class Node:
             TooMuchError: The node does not answer so much at once.
         """
         query = {"fromBlock": hex(first), "toBlock": hex(last), "address": self._addresses}
-        return _logs(request(self.chain, "eth_getLogs", query))
+        return self._logs(self._ask([("eth_getLogs", [query])])[0])
 
     def logs_of(self, headers: Iterable[Header]) -> list[dict[str, Any]]:
         """The logs of these very blocks, whatever other blocks have the same numbers.
 
         A node that has not heard of one of them refuses, where a range would leave it out.
         """
-        answers = request_many(
-            self.chain,
+        answers = self._ask(
             [
                 (
                     "eth_getLogs",
                     [{"blockHash": "0x" + each.hash.hex(), "address": self._addresses}],
                 )
                 for each in headers
-            ],
+            ]
         )
-        return [log for answer in answers for log in _logs(answer)]
+        return [log for answer in answers for log in self._logs(answer)]
 
+    def _ask(self, calls: Sequence[Call]) -> list[Any]:
+        if self.chain.agreement > 1:
+            return self.chain.agree_many(calls)
+        if len(calls) == 1:
+            method, params = calls[0]
+            return [request(self.chain, method, *params)]
+        return request_many(self.chain, calls)
 
-def _logs(answer: Any) -> list[dict[str, Any]]:
-    if not isinstance(answer, list):
-        raise NodeUnavailableError("the node gives something else than logs; try again later")
-    return answer
+    def _logs(self, answer: Any) -> list[dict[str, Any]]:
+        if not isinstance(answer, list):
+            raise NodeUnavailableError("the node gives something else than logs; try again later")
+        if self.chain.agreement > 1:
+            # No part of what nodes agree on: the time is the header's.
+            for log in answer:
+                log.pop("blockTimestamp", None)
+        return answer
 
 
 def _header(block: Mapping[str, Any] | None) -> Header | None:
@@ -98,10 +115,10 @@ def _header(block: Mapping[str, Any] | None) -> Header | None:
         return None
     try:
         return Header(
-            int(block["number"], 16),
+            quantity(block["number"]),
             bytes.fromhex(block["hash"][2:]),
             bytes.fromhex(block["parentHash"][2:]),
-            int(block["timestamp"], 16),
+            quantity(block["timestamp"], bits=48),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, NodeUnavailableError) as error:
         raise NodeUnavailableError("the node gives something else than a block") from error
