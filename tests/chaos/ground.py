@@ -23,7 +23,7 @@ from tael.testing.nodes import MNEMONIC, NodeKind
 from tael.typed_data import escrow_domain
 from tests.chaos.identity import Identity
 from tests.chaos.work import Payment, Sheet
-from tests.sdk.world import ROLES, build_world, key_of
+from tests.sdk.world import ROLES, World, build_world, key_of
 
 ACCOUNTS = 20
 DAY_SECONDS = 86_400
@@ -67,11 +67,19 @@ def build_ground(kind: NodeKind, folder: Path) -> Ground:
         arguments = ["--database.dbPath", str(saved)]
     with start_node(kind, accounts=ACCOUNTS, arguments=arguments) as node:
         world = build_world(node)
+        if kind == "ganache":
+            _use_once(world)
         world.chain.close()
         if kind == "anvil":
             save_anvil(node, saved)
         manifest = json.dumps(world.manifest.to_dict())
         return Ground(kind, saved, manifest, node.block_number(), node.timestamp(), world.shops)
+
+
+def _use_once(world: World) -> None:
+    """Use up each key's nonce 0: Ganache runs that transaction again when it is sent again."""
+    for signer in world.signers.values():
+        world.sender.send(signer, signer.address, b"", reference="FIRST")
 
 
 def save_anvil(node: Node, path: Path) -> None:
