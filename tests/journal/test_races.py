@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
-from tael.journal import Journal, Order, State
+import pytest
+
+from tael import Chain
+from tael.errors import StoreError, TransactionRefusedError
+from tael.journal import Journal, Order, State, body_hash
 from tael.store import Store
+from tests.journal.test_outbox import client, journal_of, record
+from tests.sdk.faulty_proxy import FaultyProxy
+from tests.sdk.world import World
 
 GENESIS = "0x" + "11" * 32
 ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
@@ -94,3 +102,56 @@ def test_two_keys_sign_the_same_reference_once(database: str) -> None:
     assert sorted(signed) == sorted(references)
     records = first.find_many([(ADDRESS, reference, 0) for reference in references])
     assert {record.state for record in records.values()} == {State.SIGNED}
+
+
+def approval(world: World, reference: str) -> Order:
+    spender = bytes.fromhex(world.address("acquirer")[2:]).rjust(32, b"\0")
+    return Order(
+        world.address("issuer"),
+        reference,
+        "approve",
+        body_hash("approve", [reference]),
+        world.manifest.tokens["CNY"],
+        bytes.fromhex("095ea7b3") + spender + bytes(32),
+    )
+
+
+def test_who_is_told_that_nothing_was_sent_is_not_sent_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a group only a part fits the block; then the journal takes nothing."""
+    with FaultyProxy(world.node.url).serving() as proxy:
+        bank = client(world, chain=Chain.connect(proxy.url))
+        journal = journal_of(bank)
+        plain, asked = journal.sign, []
+
+        def sign(*arguments: Any) -> Any:
+            asked.append([each.reference for each in arguments[1]])
+            if len(asked) == 1:
+                raise StoreError("the disk is full; nothing was sent")
+            return plain(*arguments)
+
+        monkeypatch.setattr(journal, "sign", sign)
+        proxy.arm("eth_estimateGas", lie=hex(20_000_000), times=3)
+        first, second = bank._gateway.submit([approval(world, "A-1"), approval(world, "A-2")])
+        with pytest.raises(StoreError):
+            first.result(20)
+        # The other one was in no danger: it only waited for its turn.
+        assert second.result(20).block_number
+        assert asked == [["A-1"], ["A-2"]]
+        assert record(bank, "A-1") is None
+        bank.close()
+
+
+def test_what_is_refused_before_it_is_rejoined_is_told_so(world: World) -> None:
+    bank = client(world)
+    journal = journal_of(bank)
+    bank._gateway.submit([approval(world, "A-1")])[0].result(20)
+    known = record(bank, "A-1")
+    journal.refuse([(approval(world, "A-2"), b"why")])
+    gone = record(bank, "A-2")
+    ticket = bank._gateway.outbox.rejoin(world.signers["issuer"], gone)
+    with pytest.raises(TransactionRefusedError, match="in flight"):
+        ticket.result(1)
+    assert bank._gateway.outbox.rejoin(world.signers["issuer"], known).result(5).repeated
+    bank.close()

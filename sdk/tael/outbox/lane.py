@@ -23,6 +23,7 @@ from tael.errors import (
     IdempotencyConflictError,
     NodeUnavailableError,
     TaelError,
+    TransactionRefusedError,
 )
 from tael.journal import Fate, Order, SignedTransaction, State
 from tael.journal.journal import conflict
@@ -102,7 +103,13 @@ class Lane:
     def rejoin(self, ticket: Ticket, record: Record) -> None:
         """Have a ticket told what becomes of a write that is in flight."""
         if not self._attach(ticket, record):
-            raise AssertionError("only what is in flight is rejoined")
+            # It was, a moment ago.
+            ticket.fail(
+                TransactionRefusedError(
+                    f"nothing that was signed for {record.reference!r} is in flight any more; "
+                    "call again"
+                )
+            )
 
     def look(self) -> None:
         """Look at the chain now."""
@@ -157,7 +164,10 @@ class Lane:
             except BaseException as error:  # noqa: BLE001 - told to whoever waits for the orders
                 # What was signed before it broke is in the journal, and is taken up from there.
                 self._adopted = False
-                _fail(group, error)
+                with self._ready:
+                    # What waits for its turn again was not part of it, and will be sent.
+                    queued = {id(ticket) for ticket in self._waiting}
+                _fail([ticket for ticket in group if id(ticket) not in queued], error)
             finally:
                 with self._ready:
                     self._busy = False
@@ -390,7 +400,10 @@ class Lane:
                     )
                 )
             elif decision.record is not None:
-                self._attach(ticket, self._journal.record(decision.record.id))
+                record = self._journal.record(decision.record.id)
+                if not self._attach(ticket, record):
+                    # Refused between two of our steps: its turn comes again.
+                    self.put([ticket])
         return flights
 
     # Sending

@@ -165,6 +165,11 @@ class Outbox:
         with self._guard:
             return sum(lane.in_flight() for lane in self._lanes.values())
 
+    def unwatched_seconds(self) -> float:
+        """Since when the longest nobody could look at what a key has in flight; 0 if nothing is."""
+        with self._guard:
+            return max((lane.watch.unwatched_seconds() for lane in self._lanes.values()), default=0)
+
     def close(self, wait_seconds: float = 10.0) -> None:
         """End the threads. What is in flight stays in the journal for `resume`.
 

@@ -60,6 +60,7 @@ class Watch(Settlement):
         self._woken = False
         self._gap_since: float | None = None
         self._confirmed_at = 0.0
+        self._looked_at = 0.0
         self._trouble = ""
 
     # What the lane calls
@@ -67,6 +68,8 @@ class Watch(Settlement):
     def follow(self, flights: Sequence[Flight], *, wake: bool = True) -> None:
         """Follow flights from now on; one for a nonce that is followed already joins it."""
         with self._ready:
+            if not self._flights:
+                self._looked_at = time.monotonic()
             for flight in flights:
                 # An attempt before it, refused under another nonce, is no part of it.
                 alive = [
@@ -123,6 +126,11 @@ class Watch(Settlement):
     def in_flight(self) -> int:
         """How many transactions are in flight."""
         return len(self._flights)
+
+    def unwatched_seconds(self) -> float:
+        """Since when nobody could look at what is in flight; 0 if nothing is."""
+        with self._ready:
+            return time.monotonic() - self._looked_at if self._flights else 0.0
 
     def leave(self) -> list[Ticket]:
         """Those who still wait; they are told nothing from here any more."""
@@ -205,6 +213,7 @@ class Watch(Settlement):
                 _log.exception("looking after %s failed; going on", self._lane.address)
                 return False
             self._trouble = ""
+            self._looked_at = time.monotonic()
             return progressed
 
     def _note_trouble(self, why: str) -> None:

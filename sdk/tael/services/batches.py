@@ -219,7 +219,8 @@ class Batches:
             # The transaction as a whole was refused, and with it each of its payments.
             return {id_: BatchOutcome(id_, None, refusal) for id_ in ids}
         refusals = self._refusals(receipt)
-        accepted = {bytes.fromhex(log["topics"][1][2:]) for log in self._logs_of(receipt, kind)}
+        said = {log["topics"][1] for log in self._logs_of(receipt, kind)}
+        accepted = {id_ for id_ in ids if "0x" + id_.hex() in said}
         missing = next((id_ for id_ in ids if id_ not in accepted and id_ not in refusals), None)
         if missing is not None:
             raise NodeUnavailableError(
@@ -262,7 +263,9 @@ class Batches:
         return [
             log
             for log in logs
-            if log["topics"] and log["topics"][0] == topic and log["address"].lower() == escrow
+            if log["topics"][:1] == [topic]
+            and len(log["topics"]) > 1
+            and log["address"].lower() == escrow
         ]
 
     def _require_one_reference_each(self, payments: Sequence[SignedPayment]) -> None:
