@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["History"]
 
 DEFAULT_RANGE_BLOCKS = 2_000
-FIRST_RANGE_BLOCKS = 20
+FIRST_RANGE_BLOCKS = 5
 MANY_LOGS = 5_000
 """After an answer with more than this, fewer blocks are asked for."""
 

@@ -501,6 +501,25 @@ def test_in_flight_and_the_journals_depth_are_what_they_are_when_asked(
     assert grown(before, "tael_journal_writes", chain_id, "refused") == 0
 
 
+@pytest.mark.threat("O14")
+def test_what_nobody_can_look_at_is_told_by_its_age(
+    world: World, manual: Callable[[], None]
+) -> None:
+    name = ("tael_unwatched_seconds", str(world.chain.chain_id))
+    with FaultyProxy(world.node.url).serving() as proxy:
+        bank = client(world, chain=Chain.connect(proxy.url, retry_seconds=0.1), wait_seconds=0.2)
+        with suppress(OutcomeUnknownError):
+            transfer(bank, world, "T-1")
+        proxy.arm("*", "503", times=10_000)
+        wait_until(lambda: scrape()[name] > 1.5)
+        proxy.calm()
+        wait_until(lambda: scrape()[name] < 1.5)
+        manual()
+        wait_until(lambda: not bank._gateway.outbox.in_flight())
+        assert scrape()[name] == 0
+        bank.close()
+
+
 def test_a_journal_that_is_away_leaves_the_rest(world: World, tmp_path: Any) -> None:
     bank = client(world, store=tmp_path / "store.db")
     transfer(bank, world, "T-1")

@@ -56,6 +56,7 @@ class Collector(_Collector):
         """All metrics as they stand."""
         yield from self._happened()
         yield self._in_flight()
+        yield self._unwatched()
         yield self._depth()
         yield from self._nodes()
 
@@ -119,6 +120,19 @@ class Collector(_Collector):
             GaugeMetricFamily,
             "tael_in_flight",
             "Orders of this process that are in no block yet.",
+            ["chain_id"],
+            found,
+        )
+
+    def _unwatched(self) -> Metric:
+        found: dict[tuple[str, ...], float] = {}
+        for outbox in self._counts.outboxes():
+            name = (str(outbox.chain.chain_id),)
+            found[name] = max(found.get(name, 0.0), outbox.unwatched_seconds())
+        return _family(
+            GaugeMetricFamily,
+            "tael_unwatched_seconds",
+            "Since when the longest nobody could look at what is in flight.",
             ["chain_id"],
             found,
         )
