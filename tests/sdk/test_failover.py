@@ -459,6 +459,26 @@ def test_connect_refuses_when_more_must_agree_than_there_are(proxies: list[Fault
 
 
 @pytest.mark.threat("S11")
+def test_send_takes_no_other_receipt_and_no_other_address_when_a_node_lies(
+    proxies: list[FaultyProxy], node: Node
+) -> None:
+    sender = Sender(connect(proxies[:1], retry_seconds=1.0))
+    first = sender.send(signer(0), None, creation(ECHO), reference="a")
+    other = node.rpc("eth_getTransactionReceipt", first.transaction_hash)
+    proxies[0].arm("eth_getTransactionReceipt", lie=other, times=3)
+    second = sender.send(signer(0), None, creation(ECHO), reference="b")
+    assert second.block_number == first.block_number + 1
+    proxies[0].arm(
+        "eth_getTransactionReceipt",
+        lie=lambda said: said and {**said, "contractAddress": first.contract_address},
+        times=3,
+    )
+    third = sender.send(signer(0), None, creation(ECHO), reference="c")
+    honest = node.rpc("eth_getTransactionReceipt", third.transaction_hash)["contractAddress"]
+    assert (third.contract_address or "").lower() == honest.lower()
+
+
+@pytest.mark.threat("S11")
 def test_agree_takes_what_enough_nodes_say_when_one_lies(
     proxies: list[FaultyProxy], node: Node
 ) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from eth_utils import to_checksum_address
+import rlp
+from eth_utils import keccak, to_checksum_address
 
 from tael.errors import AddressError
 
@@ -44,3 +45,15 @@ def require_address(value: object, *, name: str = "address", other_than: Iterabl
     if value in other_than:
         raise AddressError(f"{name} must not be {value}, one of the system's own contracts")
     return value
+
+
+def created_address(sender: str, nonce: int) -> str:
+    """The address that a contract gets, checksummed.
+
+    Args:
+        sender: Who creates it.
+        nonce: Of the transaction that does.
+
+    Source: yellow paper, section 7.
+    """
+    return to_checksum_address(keccak(rlp.encode([bytes.fromhex(sender[2:]), nonce]))[12:])

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from eth_utils import keccak, to_checksum_address
 from web3.exceptions import BlockNotFound, MethodUnavailable, TransactionNotFound, Web3RPCError
 
+from tael.chain.addresses import created_address
 from tael.chain.connection import Chain, is_node_failure, pauses, unavailable
 from tael.chain.reverts import decode_revert, revert_from
 from tael.errors import (
@@ -386,14 +387,15 @@ class Sender:
     def _result(self, prepared: PreparedTransaction, receipt: Any) -> Receipt:
         if int(receipt["status"]) != 1:
             raise self._refusal(prepared, receipt)
-        address = receipt.get("contractAddress")
+        # Whatever the node says: it follows from who created a contract, and with which nonce.
+        address = created_address(prepared.sender, prepared.nonce)
         return Receipt(
             transaction_hash=prepared.transaction_hash,
             block_number=int(receipt["blockNumber"]),
             block_hash="0x" + bytes(receipt["blockHash"]).hex(),
             gas_used=int(receipt["gasUsed"]),
             effective_gas_price_wei=int(receipt.get("effectiveGasPrice", 0)),
-            contract_address=None if not address else to_checksum_address(address),
+            contract_address=address if prepared.to is None else None,
             logs=tuple(receipt["logs"]),
             reference=prepared.reference,
         )
@@ -443,7 +445,11 @@ class Sender:
             receipt = self.chain.w3.eth.get_transaction_receipt(transaction_hash)  # type: ignore[arg-type]
         except TransactionNotFound:
             return None
-        return None if receipt.get("blockNumber") is None else receipt
+        if receipt.get("blockNumber") is None:
+            return None
+        if "0x" + bytes(receipt["transactionHash"]).hex() != transaction_hash:
+            raise ValueError("the node gives another transaction's receipt")
+        return receipt
 
     def _receipt_now(self, transaction_hash: str) -> Any:
         try:
