@@ -125,6 +125,12 @@ class StoreError(TryAgainError):
     code = "store_unavailable"
 
 
+class StoreUnsureError(StoreError):
+    """The way to the database broke while it committed, so nobody knows what it took: repeat."""
+
+    code = "store_unsure"
+
+
 class StoreVersionError(ConfigurationError):
     """The database's tables are of a newer version of this package: use that version."""
 

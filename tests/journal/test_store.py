@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,11 +14,20 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from tael.errors import ConfigurationError, StoreError, StoreVersionError
+from tael.errors import (
+    ConfigurationError,
+    OutcomeUnknownError,
+    StoreError,
+    StoreUnsureError,
+    StoreVersionError,
+)
+from tael.journal import State
 from tael.store import Store, default_store_path
 from tael.store.migrate import MIGRATIONS, downgrade, upgrade
 from tael.store.revision import HEAD
 from tael.store.tables import chains, metadata
+from tests.journal.test_outbox import client, held_of, received, record, transfer
+from tests.sdk.world import World
 
 
 def put(store: Store, chain_id: int) -> None:
@@ -170,3 +181,69 @@ def test_default_path_is_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert default_store_path() == tmp_path / "tael" / "store.db"
     Store.open().close()
     assert default_store_path().exists()
+
+
+@contextlib.contextmanager
+def cut_after_commit(store: Store) -> Iterator[None]:
+    """The next commit is done, and then the connection is gone before it is answered."""
+    armed = [True]
+
+    def cut(connection: sa.Connection) -> None:
+        if not armed or connection.get_execution_options().get("tael_reads"):
+            return
+        armed.clear()
+        own = connection.connection.dbapi_connection
+        assert own is not None
+        own.commit()
+        own.close()
+
+    sa.event.listen(store.engine, "commit", cut)
+    yield
+    sa.event.remove(store.engine, "commit", cut)
+
+
+@pytest.mark.threat("S31")
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_write_is_unsure_when_the_way_breaks_while_it_commits(store: Store) -> None:
+    values = {"chain_id": 1, "genesis_hash": "0x" + "22" * 32}
+    with (
+        cut_after_commit(store),
+        pytest.raises(StoreUnsureError, match="same call again"),
+        store.write() as connection,
+    ):
+        connection.execute(sa.insert(chains).values(values))
+    with store.read() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(chains)).scalar() == 1
+    # Before the commit, nothing was taken, and that is what is said.
+    with contextlib.ExitStack() as stack:
+        refused = stack.enter_context(pytest.raises(StoreError))
+        connection = stack.enter_context(store.write())
+        own = connection.connection.dbapi_connection
+        assert own is not None
+        own.close()
+        connection.execute(sa.select(1))
+    assert not isinstance(refused.value, StoreUnsureError)
+
+
+@pytest.mark.threat("S31")
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_an_order_is_unknown_when_the_way_breaks_while_it_is_written_down(
+    world: World, store: Store
+) -> None:
+    before = held_of(world)
+    bank = client(world, store=store)
+    transfer(bank, world, "T-1")
+    with contextlib.ExitStack() as stack:
+
+        def arm(step: str, _count: int) -> None:
+            if step == "checked":
+                stack.enter_context(cut_after_commit(store))
+
+        bank._gateway.outbox.on_step = arm
+        with pytest.raises(OutcomeUnknownError, match="T-2"):
+            transfer(bank, world, "T-2")
+        bank._gateway.outbox.on_step = lambda _name, _count: None
+    assert record(bank, "T-2").state is State.SIGNED
+    assert transfer(bank, world, "T-2").block_number
+    assert received(world, before) == 200
+    bank.close()

@@ -22,6 +22,7 @@ from tael.errors import (
     ContractRevertedError,
     IdempotencyConflictError,
     NodeUnavailableError,
+    StoreUnsureError,
     TaelError,
     TransactionRefusedError,
 )
@@ -444,10 +445,10 @@ def _fail(group: Sequence[Ticket], error: BaseException) -> None:
     for ticket in group:
         if ticket.future.done():
             continue
-        if ticket.transaction_hash:
+        if ticket.transaction_hash or isinstance(error, StoreUnsureError):
             # Whatever went wrong: that nothing was sent is not true of it any more.
             what = error.message if isinstance(error, TaelError) else type(error).__name__
-            lost = unknown(ticket, f"{what} after it was signed")
+            lost = unknown(ticket, f"after it was signed: {what}")
             lost.__cause__ = error
             ticket.fail(lost)
         else:

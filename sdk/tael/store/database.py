@@ -17,7 +17,13 @@ import sqlalchemy as sa
 from platformdirs import user_state_path
 from sqlalchemy.pool import StaticPool
 
-from tael.errors import ConfigurationError, MissingExtraError, StoreError, StoreVersionError
+from tael.errors import (
+    ConfigurationError,
+    MissingExtraError,
+    StoreError,
+    StoreUnsureError,
+    StoreVersionError,
+)
 from tael.store.tables import metadata
 
 if TYPE_CHECKING:
@@ -98,9 +104,21 @@ class Store:
 
         Raises:
             StoreError: The database is full, locked for too long, or gone.
+            StoreUnsureError: It went while it committed: it may have taken everything.
         """
-        with self._writer, _typed_errors(), self.engine.begin() as connection:
-            yield connection
+        is_whole = False
+        try:
+            with self._writer, _typed_errors(), self.engine.begin() as connection:
+                yield connection
+                is_whole = True
+        except StoreError as error:
+            cause = error.__cause__
+            if is_whole and isinstance(cause, sa.exc.DBAPIError) and cause.connection_invalidated:
+                raise StoreUnsureError(
+                    "The way to the store broke while it committed, so nobody knows whether it "
+                    "took this. Make the same call again."
+                ) from cause
+            raise
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
