@@ -32,7 +32,7 @@ from tests.sdk.world import OPENING_MINOR, World, cny
 
 Result = TypeVar("Result")
 
-ITERATIONS = {"authorize_each", "charge_each", "events"}
+ITERATIONS = {"authorize_each", "charge_each", "events", "logs"}
 WAIT_SECONDS = 60
 
 

@@ -429,7 +429,7 @@ class AsyncHistory:
     async def head(self) -> int:
         """As `History.head`.
 
-        The latest block's number.
+        The latest block's number, as far as enough nodes are.
         """
     def events(
         self,
@@ -442,6 +442,17 @@ class AsyncHistory:
         """As `History.events`.
 
         Events in the order of the chain.
+        """
+    def logs(
+        self,
+        *,
+        first: int | None = None,
+        last: int | None = None,
+        topics: Sequence[str | Sequence[str] | None] = ...,
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """As `History.logs`.
+
+        The logs behind the events, as the node gives them, some blocks at a time.
         """
     async def find_last(self, *topics: str | Sequence[str] | None) -> Event | None:
         """As `History.find_last`.

@@ -212,8 +212,8 @@ def staged(kind: Literal["anvil", "ganache"], mining: Mining) -> Iterator[Stage]
     if kind == "anvil":
         # The whole history would slow it down as blocks add up, and each of them is a copy of the
         # state; with none at all it loses sight of the latest block while it makes the next.
-        kept = "3" if mining == "in_large_blocks" else "50"
-        arguments += ["--prune-history", kept, "--transaction-block-keeper", "5000"]
+        states, blocks = ("3", "200") if mining == "in_large_blocks" else ("50", "5000")
+        arguments += ["--prune-history", states, "--transaction-block-keeper", blocks]
         if mining == "by_interval":
             arguments += ["--block-time", INTERVAL_SECONDS]
     with (
