@@ -42,6 +42,8 @@ TRANSFER_GAS = 21_000
 
 _POLL_SECONDS = 0.005
 _LONGEST_POLL_SECONDS = 1.0
+_POLL_ANSWERS = 4
+_BUSY_POLL_SECONDS = 0.1
 _LONGEST_RESEND_SECONDS = 5.0
 
 
@@ -61,6 +63,7 @@ class Watch(Settlement):
         self._gap_since: float | None = None
         self._confirmed_at = 0.0
         self._looked_at = 0.0
+        self._answer_seconds = 0.0
         self._trouble = ""
 
     # What the lane calls
@@ -190,6 +193,8 @@ class Watch(Settlement):
                 idle = not self._flights
             progressed = self._turn(confirm=False)
             poll = _POLL_SECONDS if progressed else min(poll * 1.5, _LONGEST_POLL_SECONDS)
+            # A node that answers late is busy with what it is asked about.
+            poll = max(poll, min(_POLL_ANSWERS * self._answer_seconds, _BUSY_POLL_SECONDS))
             if idle:
                 poll = CONFIRM_SECONDS
 
@@ -239,8 +244,10 @@ class Watch(Settlement):
         return progressed
 
     def _count(self, block: str = "latest") -> int:
-        chain = self._outbox.chain
-        return quantity(request(chain, "eth_getTransactionCount", self._lane.address, block))
+        chain, asked = self._outbox.chain, time.monotonic()
+        count = quantity(request(chain, "eth_getTransactionCount", self._lane.address, block))
+        self._answer_seconds = time.monotonic() - asked
+        return count
 
     # What is included
 
