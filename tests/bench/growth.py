@@ -5,8 +5,9 @@ stops at each power of ten to look: seconds and processor time per payment since
 client's memory, the size of its journal, and how long `resolve` and the repeat of an old payment
 take by then. It writes `build/bench/growth.json`.
 
-Batches go to a million. Payments with a transaction each go to a hundred thousand, for there the
-node is what takes the time.
+Up to a hundred thousand all of them are made on the chain. An Anvil keeps too much of each to make
+a million in the memory of a small machine, so the last step fills the journal by its own functions,
+as the client does, with nothing sent; that row measures the journal alone.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tael import BatchOutcome, SignedPayment  # noqa: E402
+from tael import BatchOutcome, PrivateKeySigner, SignedPayment  # noqa: E402
+from tael.journal import Fate, Item, Order, Outcome, State  # noqa: E402
 from tests.bench.clients.stage import (  # noqa: E402
     ClientFailed,
     cpu_seconds,
@@ -39,7 +41,11 @@ from tests.bench.clients.stage import (  # noqa: E402
 from tests.bench.clients.tael_py import CURRENCY, Banks, banks, signed  # noqa: E402
 
 RESULT = ROOT / "build" / "bench" / "growth.json"
-SIZES = (1_000, 10_000, 100_000, 1_000_000)
+SIZES = (1_000, 10_000, 100_000)
+JOURNAL_SIZE = 1_000_000
+BATCH = 200
+RAW_BYTES = 50_000
+"""Of a signed batch of 200 payments."""
 CHUNK = 10_000
 """Payments that are signed ahead and handed over together."""
 SAMPLE = 500
@@ -55,12 +61,12 @@ class Way:
     Attributes:
         name: What it is called in the result.
         send: Makes them and returns when all are in blocks.
-        up_to: How many payments at most.
+        fills_journal: Whether its journal is filled up to `JOURNAL_SIZE` in the end.
     """
 
     name: str
     send: Callable[[Banks, Sequence[SignedPayment]], None]
-    up_to: int
+    fills_journal: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +106,48 @@ def _batches(both: Banks, payments: Sequence[SignedPayment]) -> None:
 
 
 WAYS = (
-    Way("authorize each", _each, 100_000),
-    Way("authorizeMany", _batches, 1_000_000),
+    Way("authorize each", _each, fills_journal=False),
+    Way("authorizeMany", _batches, fills_journal=True),
 )
+
+
+def _fill(both: Banks, count: int) -> list[str]:
+    """Write payments down as batches that were signed, sent and found final.
+
+    Returns:
+        Their references.
+    """
+    journal, mark = both.issuer._gateway.journal, f"{time.time_ns():x}"[-8:]
+    key = PrivateKeySigner.from_key(f"{SEED:064x}").address
+    references = [f"J {mark} {number}" for number in range(count)]
+    for start in range(0, count, BATCH):
+        items = tuple(
+            Item(reference, "authorize", os.urandom(32), os.urandom(32), 2**31)
+            for reference in references[start : start + BATCH]
+        )
+        order = Order(
+            participant=both.issuer.participant,
+            reference=f"B {mark} {start}",
+            verb="authorizeMany",
+            body_hash=os.urandom(32),
+            to=both.issuer.manifest.escrow,
+            data=b"",
+            part=1,
+            items=items,
+        )
+        hash_, block = "0x" + os.urandom(32).hex(), "0x" + os.urandom(32).hex()
+        raw = os.urandom(RAW_BYTES)
+        [decision] = journal.sign(key, [order], 0, lambda *_, made=(hash_, raw): made)
+        signed = decision.signed
+        assert signed is not None
+        assert signed.write is not None
+        rows = [signed.write, *(each.id for each in journal.items_of(signed.write))]
+        outcomes = [
+            Outcome(row, State.FINAL, hash_, 1, block, place, 8_000_000)
+            for place, row in enumerate(rows)
+        ]
+        journal.settle(outcomes, [(signed.id, Fate.FINAL, 1, block)])
+    return references
 
 
 def measure(way: Way, sizes: Sequence[int], report: Callable[[int], None]) -> Iterator[Look]:
@@ -113,11 +158,12 @@ def measure(way: Way, sizes: Sequence[int], report: Callable[[int], None]) -> It
         sizes: At how many to look.
         report: Told how many are made.
     """
+    fills = way.fills_journal and JOURNAL_SIZE in sizes
     drawn = random.Random(SEED)
     with staged("anvil", "in_large_blocks") as stage, banks(stage) as both, large_blocks(stage):
         held_before = both.issuer.balances.held(CURRENCY).amount_minor
         made, kept = 0, list[SignedPayment]()
-        for size in sizes:
+        for size in (each for each in sizes if each != JOURNAL_SIZE):
             begun_at, seconds, cpu = made, 0.0, 0.0
             while made < size:
                 chunk = signed(both, min(CHUNK, size - made))
@@ -132,27 +178,49 @@ def measure(way: Way, sizes: Sequence[int], report: Callable[[int], None]) -> It
             held = both.issuer.balances.held(CURRENCY).amount_minor - held_before
             if held != made:
                 raise ClientFailed(f"{held} of {made} payments are held")
-            asked = drawn.sample(kept, min(SAMPLE, len(kept)))
-            resolved = [_milliseconds(lambda each=each: _resolve(both, each)) for each in asked]
-            repeated = [
-                _milliseconds(
-                    lambda each=each: both.issuer.payments.authorize(
-                        each, reference=each.prepared.reference
-                    )
-                )
-                for each in asked[:REPEATS]
-            ]
-            yield Look(
-                way.name,
-                made,
-                per_second=(made - begun_at) / seconds,
-                client_cpu_ms=1_000 * cpu / (made - begun_at),
-                resident_mb=_resident_bytes() / 10**6,
-                journal_mb=_journal_bytes(both) / 10**6,
-                resolve_median_ms=statistics.median(resolved),
-                resolve_slowest_ms=max(resolved),
-                repeat_median_ms=statistics.median(repeated),
+            yield _look(both, way.name, drawn, kept, [], (made, made - begun_at, seconds, cpu))
+        if fills:
+            started, cpu_started = time.perf_counter(), cpu_seconds()
+            filled = _fill(both, JOURNAL_SIZE - made)
+            seconds, cpu = time.perf_counter() - started, cpu_seconds() - cpu_started
+            spent = (JOURNAL_SIZE, len(filled), seconds, cpu)
+            yield _look(both, "the journal alone", drawn, kept, filled, spent)
+
+
+def _look(
+    both: Banks,
+    way: str,
+    drawn: random.Random,
+    kept: Sequence[SignedPayment],
+    filled: Sequence[str],
+    spent: tuple[int, int, float, float],
+) -> Look:
+    """Ask about old payments, and see what everything takes by now."""
+    payments, new, seconds, cpu = spent
+    asked = drawn.sample(kept, min(SAMPLE, len(kept)))
+    references = [each.prepared.reference for each in asked]
+    if filled:
+        references = drawn.sample([*references, *drawn.sample(filled, SAMPLE)], SAMPLE)
+    resolved = [_milliseconds(lambda each=each: _resolve(both, each)) for each in references]
+    repeated = [
+        _milliseconds(
+            lambda each=each: both.issuer.payments.authorize(
+                each, reference=each.prepared.reference
             )
+        )
+        for each in asked[:REPEATS]
+    ]
+    return Look(
+        way,
+        payments,
+        per_second=new / seconds,
+        client_cpu_ms=1_000 * cpu / new,
+        resident_mb=_resident_bytes() / 10**6,
+        journal_mb=_journal_bytes(both) / 10**6,
+        resolve_median_ms=statistics.median(resolved),
+        resolve_slowest_ms=max(resolved),
+        repeat_median_ms=statistics.median(repeated),
+    )
 
 
 def table_of(looks: Sequence[Look]) -> Table:
@@ -187,13 +255,13 @@ def table_of(looks: Sequence[Look]) -> Table:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--up-to", type=int, default=SIZES[-1], help="payments at most")
+    parser.add_argument("--up-to", type=int, default=JOURNAL_SIZE, help="payments at most")
     parser.add_argument("--way", choices=[each.name for each in WAYS], action="append")
     options = parser.parse_args()
     console, looks = Console(width=110), []
     with console.status("") as status:
         for way in (each for each in WAYS if each.name in (options.way or [each.name])):
-            sizes = [size for size in SIZES if size <= min(way.up_to, options.up_to)]
+            sizes = [size for size in (*SIZES, JOURNAL_SIZE) if size <= options.up_to]
 
             def report(made: int, way: Way = way) -> None:
                 status.update(f"growth: {way.name}, {made:,} payments")
@@ -216,10 +284,10 @@ def _write(looks: Sequence[Look]) -> None:
     RESULT.write_text(json.dumps(document, indent=2) + "\n")
 
 
-def _resolve(both: Banks, payment: SignedPayment) -> None:
-    found = both.issuer.resolve(payment.prepared.reference)
+def _resolve(both: Banks, reference: str) -> None:
+    found = both.issuer.resolve(reference)
     if found.state != "settled":
-        raise ClientFailed(f"{payment.prepared.reference} is {found.state}: {found.evidence.why}")
+        raise ClientFailed(f"{reference} is {found.state}: {found.evidence.why}")
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
