@@ -51,7 +51,7 @@ def run_seed(request: pytest.FixtureRequest) -> Iterator[RunSeed]:
     wanted = [
         item.callspec.params["seed"]
         for item in request.session.items
-        if isinstance(item, pytest.Function) and "seed" in item.callspec.params
+        if isinstance(item, pytest.Function) and "seed" in item.fixturenames
     ]
     with Lanes() as lanes:
         futures: dict[Seed, Future[Report]] = lanes.start(list(dict.fromkeys(wanted)))
