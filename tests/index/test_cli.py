@@ -22,16 +22,12 @@ from tests.sdk.world import World, cny
 
 
 @pytest.fixture
-def tael(monkeypatch, capsys, tmp_path: Path, world: World, where: str) -> CommandLine:
-    manifest = tmp_path / "manifest.json"
-    world.manifest.save(manifest)
-    return CommandLine(monkeypatch, capsys, tmp_path).set(
-        TAEL_RPC_URL=world.node.url, TAEL_MANIFEST=str(manifest), TAEL_STORE=where
-    )
+def tael(tael: CommandLine, world: World, database: str) -> CommandLine:
+    return tael.on(world).set(TAEL_STORE=database)
 
 
-def change(where: str, statement: sa.Executable) -> None:
-    store = Store.open(where)
+def change(database: str, statement: sa.Executable) -> None:
+    store = Store.open(database)
     with store.write() as connection:
         connection.execute(statement)
     store.close()
@@ -89,13 +85,13 @@ def test_verify_says_ok_when_the_index_is_right(tael: CommandLine, world: World)
 def test_verify_fails_when_one_value_is_wrong(
     tael: CommandLine,
     world: World,
-    where: str,
+    database: str,
     statement: Callable[[], sa.Executable],
     whats: set[str] | None,
 ) -> None:
     world.authorize("P-1", cny("5.00"))
     tael("index", "run", "--once")
-    change(where, statement())
+    change(database, statement())
     if whats is None:
         # Not even an address any more: the terms themselves do not add up.
         assert tael("index", "verify").code != 0
@@ -126,9 +122,9 @@ def test_rebuild_asks_first(tael: CommandLine) -> None:
     assert tael.json("index", "rebuild", "--yes")["step"] == "current"
 
 
-def test_index_of_another_layout_asks_for_a_rebuild(tael: CommandLine, where: str) -> None:
+def test_index_of_another_layout_asks_for_a_rebuild(tael: CommandLine, database: str) -> None:
     tael("index", "run", "--once")
-    change(where, sa.update(deployments).values(layout=99))
+    change(database, sa.update(deployments).values(layout=99))
     result = tael("index", "run", "--once")
     assert result.code == ExitCode.INVALID
     assert "index_unusable" in result.err

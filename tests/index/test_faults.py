@@ -221,7 +221,7 @@ indexer.catch_up(lambda progress: print(progress.block, flush=True))
 
 @pytest.mark.threat("O03")
 def test_index_goes_on_when_its_process_is_killed_at_any_point(
-    world: World, where: str, tmp_path: Path
+    world: World, database: str, tmp_path: Path
 ) -> None:
     have_a_busy_day(world, 6, 80)
     manifest = tmp_path / "manifest.json"
@@ -230,7 +230,14 @@ def test_index_goes_on_when_its_process_is_killed_at_any_point(
     kills = 0
     for _ in range(40):
         process = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(KILLED), world.node.url, str(manifest), where],
+            [
+                sys.executable,
+                "-c",
+                textwrap.dedent(KILLED),
+                world.node.url,
+                str(manifest),
+                database,
+            ],
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
@@ -245,7 +252,7 @@ def test_index_goes_on_when_its_process_is_killed_at_any_point(
         if ended:
             break
     assert kills >= 3
-    store = Store.open(where)
+    store = Store.open(database)
     Indexer(store, world.client("outsider")).catch_up()
     index = Index(store, world.manifest)
     assert contents(index) == fresh_contents(world)

@@ -6,17 +6,14 @@ import contextlib
 import hashlib
 import hmac
 import json
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
@@ -40,6 +37,7 @@ from tael.webhooks import (
     verify,
 )
 from tael.webhooks.addresses import look_up, require_allowed, target_of
+from tests.fixtures.certificates import Authority
 from tests.sdk.cli_runner import CommandLine
 from tests.sdk.world import World, cny
 
@@ -486,31 +484,11 @@ def test_redirect_is_not_followed(index: Index, receiver: Receiver) -> None:
         assert other.requests == []
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl makes the certificate for this test")
-    file = tmp_path_factory.mktemp("tls") / "hook.pem"
-    subprocess.run(
-        [
-            *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-subj", "/CN=hooks.example", "-addext", "subjectAltName=DNS:hooks.example"),
-            *("-out", str(file), "-keyout", str(file.with_suffix(".key"))),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return file
-
-
 def test_certificate_must_be_the_hosts_although_the_address_is_pinned(
-    index: Index, certificate: Path
+    index: Index, authority: Authority
 ) -> None:
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(certificate, certificate.with_suffix(".key"))
-    trusting = ssl.create_default_context(cafile=str(certificate))
-    with receiving(server) as receiver:
+    trusting = ssl.create_default_context(cafile=str(authority.file))
+    with receiving(authority.server_side("hooks.example")) as receiver:
         port = receiver.url.rsplit(":", 1)[1].split("/")[0]
         here = {"resolve": lambda *_: ["127.0.0.1"]}
         for host, tls in (("hooks.example", None), ("other.example", trusting)):
@@ -638,14 +616,9 @@ def test_secret_is_in_no_text() -> None:
 
 
 @pytest.fixture
-def tael(monkeypatch, capsys, tmp_path: Path, world: World) -> CommandLine:
-    manifest = tmp_path / "manifest.json"
-    world.manifest.save(manifest)
-    return CommandLine(monkeypatch, capsys, tmp_path).set(
-        TAEL_RPC_URL=world.node.url,
-        TAEL_MANIFEST=str(manifest),
-        TAEL_STORE=str(tmp_path / "own.db"),
-        TAEL_WEBHOOK_SECRET=SECRET.hex(),
+def tael(tael: CommandLine, world: World) -> CommandLine:
+    return tael.on(world).set(
+        TAEL_STORE=str(tael.folder / "own.db"), TAEL_WEBHOOK_SECRET=SECRET.hex()
     )
 
 

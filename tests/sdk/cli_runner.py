@@ -53,6 +53,13 @@ class CommandLine:
             self._monkeypatch.setenv(name, value)
         return self
 
+    def on(self, world: World, role: str | None = None) -> CommandLine:
+        """Reach a deployment, and sign as one of its actors."""
+        manifest = self.folder / "manifest.json"
+        world.manifest.save(manifest)
+        self.set(TAEL_RPC_URL=world.node.url, TAEL_MANIFEST=str(manifest))
+        return self.set(TAEL_KEY=key_of(world, role)) if role else self
+
     def __call__(self, *words: str) -> Result:
         self._capsys.readouterr()
         code = main(list(words))

@@ -22,16 +22,11 @@ from tael.cli.output import printable
 from tael.cli.session import KeySource
 from tael.errors import InvalidInputError, TaelError
 from tael.store import Store
-from tests.sdk.cli_runner import PROGRAM, CommandLine
+from tests.sdk.cli_runner import PROGRAM
 
 KEY = "0x" + "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
-
-
-@pytest.fixture
-def tael(monkeypatch, capsys, tmp_path):
-    return CommandLine(monkeypatch, capsys, tmp_path)
 
 
 @pytest.fixture

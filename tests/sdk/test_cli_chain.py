@@ -20,7 +20,7 @@ from tael.keeper import Keeper, KeeperReport
 from tael.models import Verb
 from tael.outbox import Finality, Outbox
 from tael.store import Store
-from tests.sdk.cli_runner import PROGRAM, CommandLine, key_of
+from tests.sdk.cli_runner import PROGRAM, key_of
 from tests.sdk.faulty_proxy import FaultyProxy
 from tests.sdk.world import BANKS, DELAY_SECONDS, OPENING_MINOR, cny
 
@@ -28,11 +28,9 @@ ID = "0x" + "12" * 32
 
 
 @pytest.fixture
-def tael(monkeypatch, capsys, tmp_path, world):
-    world.manifest.save(tmp_path / "manifest.json")
-    line = CommandLine(monkeypatch, capsys, tmp_path)
-    (tmp_path / "document.txt").write_text("why")
-    return line.set(TAEL_RPC_URL=world.node.url, TAEL_MANIFEST=str(tmp_path / "manifest.json"))
+def tael(tael, world):
+    (tael.folder / "document.txt").write_text("why")
+    return tael.on(world)
 
 
 @pytest.fixture

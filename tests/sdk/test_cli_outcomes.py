@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,23 +13,8 @@ from tests.sdk.world import World
 
 
 @pytest.fixture
-def tael(monkeypatch: Any, capsys: Any, tmp_path: Path, world: World) -> CommandLine:
-    world.manifest.save(tmp_path / "manifest.json")
-    line = CommandLine(monkeypatch, capsys, tmp_path)
-    return line.set(
-        TAEL_RPC_URL=world.node.url,
-        TAEL_MANIFEST=str(tmp_path / "manifest.json"),
-        TAEL_KEY=key_of(world, "issuer"),
-    )
-
-
-@pytest.fixture
-def manual(world: World) -> Iterator[Callable[[], None]]:
-    """A chain that mines only when this is called."""
-    world.node.rpc("evm_setAutomine", False)
-    yield world.node.mine
-    world.node.rpc("evm_setAutomine", True)
-    world.node.mine()
+def tael(tael: CommandLine, world: World) -> CommandLine:
+    return tael.on(world, "issuer")
 
 
 def pay(

@@ -10,7 +10,7 @@ import pytest
 from eth_account import Account
 
 from tael import qr
-from tests.sdk.cli_runner import PROGRAM, CommandLine
+from tests.sdk.cli_runner import PROGRAM
 from tests.sdk.qr.qr_cases import VECTORS
 from tests.sdk.qr.test_qr_vectors import ACCEPTED
 
@@ -25,11 +25,6 @@ SHOP = (
     *("--category", "4111", "--currency", "CNY"),
 )
 UNIONPAY = ("--account", "15=" + "3101000000000000" + "A" * 15)
-
-
-@pytest.fixture
-def tael(monkeypatch, capsys, tmp_path):
-    return CommandLine(monkeypatch, capsys, tmp_path)
 
 
 @pytest.fixture

@@ -15,19 +15,13 @@ import requests
 from tael.index import Indexer
 from tael.keeper import Keeper, KeeperReport
 from tael.testing import start_node
-from tests.sdk.cli_runner import CommandLine, key_of
+from tests.sdk.cli_runner import CommandLine
 from tests.sdk.world import World, build_world
 
 
 @pytest.fixture
-def tael(monkeypatch: Any, capsys: Any, tmp_path: Path, world: World) -> CommandLine:
-    world.manifest.save(tmp_path / "manifest.json")
-    line = CommandLine(monkeypatch, capsys, tmp_path)
-    return line.set(
-        TAEL_RPC_URL=world.node.url,
-        TAEL_MANIFEST=str(tmp_path / "manifest.json"),
-        TAEL_KEY=key_of(world, "issuer"),
-    )
+def tael(tael: CommandLine, world: World) -> CommandLine:
+    return tael.on(world, "issuer")
 
 
 def free_port() -> int:

@@ -90,14 +90,6 @@ def heard() -> Iterator[Heard]:
     logger.removeHandler(handler)
 
 
-@pytest.fixture
-def manual(world: World) -> Iterator[Callable[[], None]]:
-    world.node.rpc("evm_setAutomine", False)
-    yield world.node.mine
-    world.node.rpc("evm_setAutomine", True)
-    world.node.mine()
-
-
 # Steps
 
 

@@ -6,16 +6,13 @@ import gzip
 import json
 import os
 import select
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +20,7 @@ import pytest
 from tael.chain import transport as transport_module
 from tael.chain.transport import NodeFailure, Transport
 from tael.errors import ConfigurationError
+from tests.fixtures.certificates import Authority
 
 Respond = Callable[["Handler", bytes], None]
 
@@ -300,31 +298,6 @@ def test_a_forked_process_makes_connections_of_its_own() -> None:
 # TLS and proxies
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl makes the certificate for this test")
-    file = tmp_path_factory.mktemp("tls") / "node.pem"
-    key = file.with_suffix(".key")
-    subprocess.run(
-        [
-            *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-subj", "/CN=node.example", "-addext", "subjectAltName=DNS:node.example"),
-            *("-keyout", str(key), "-out", str(file)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return file
-
-
-def server_side(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
-    return context
-
-
 @pytest.fixture
 def no_proxies(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
@@ -360,21 +333,21 @@ def test_a_proxy_is_used_when_the_environment_names_one(no_proxies: pytest.Monke
 
 
 def test_tls_is_checked_when_the_url_asks_for_it(
-    no_proxies: pytest.MonkeyPatch, certificate: Path
+    no_proxies: pytest.MonkeyPatch, authority: Authority
 ) -> None:
     with (
-        serving(echo, tls=server_side(certificate)) as inner,
+        serving(echo, tls=authority.server_side("node.example")) as inner,
         serving(echo, tunnel_to=inner) as port,
     ):
         no_proxies.setenv("https_proxy", f"http://127.0.0.1:{port}")
         with pytest.raises(NodeFailure, match="no certificate that is trusted"):
             Transport("https://node.example", timeout_seconds=5.0).post(b"x")
-        no_proxies.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        no_proxies.setenv("REQUESTS_CA_BUNDLE", str(authority.file))
         transport = Transport("https://node.example", timeout_seconds=5.0)
         assert transport.post(json.dumps({"a": 1}).encode()) == b'{"a": 1}'
         transport.close()
         with pytest.raises(NodeFailure, match="no certificate that is trusted"):
             Transport("https://other.example", timeout_seconds=5.0).post(b"x")
-    no_proxies.setenv("REQUESTS_CA_BUNDLE", str(certificate.with_name("absent")))
+    no_proxies.setenv("REQUESTS_CA_BUNDLE", str(authority.file.with_name("absent")))
     with pytest.raises(ConfigurationError, match="REQUESTS_CA_BUNDLE"):
         Transport("https://node.example", timeout_seconds=1.0)

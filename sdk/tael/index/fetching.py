@@ -25,9 +25,9 @@ FOLLOWED_BLOCKS = 64
 """Most blocks of one step near the head."""
 FIRST_RANGE_BLOCKS = 64
 MAX_RANGE_BLOCKS = 100_000
-WANTED_LOGS = 10_000
+WANTED_LOGS = 20_000
 """How many logs a range should give; ranges grow and shrink towards it."""
-MAX_LOGS = 20_000
+MAX_LOGS = 40_000
 """Most logs of one transaction, but for a single block that has more."""
 
 

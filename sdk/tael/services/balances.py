@@ -223,7 +223,7 @@ class Balances:
                 )
             return first
 
-        return self._gateway.write_new(
+        return self._gateway.write_once(
             token,
             TRANSFER,
             *message,
@@ -231,6 +231,7 @@ class Balances:
             reference=reference,
             act=replace(act, valid_before=valid_before),
             find_first=find_first,
+            is_new=True,
         )
 
     def cancel_transfer(self, currency: str | Currency, *, reference: str) -> Written:

@@ -71,13 +71,14 @@ class Opening:
             if event is not None:
                 return gateway.note(gateway.escrow, act, event, reference)
         name, arguments = self._form(verb, payment, consent)
-        return gateway.write_new(
+        return gateway.write_once(
             gateway.escrow,
             name,
             *arguments,
             reference=reference,
             act=act,
             find_first=lambda: self._find_opening(kind, payment_id),
+            is_new=True,
         )
 
     def each(

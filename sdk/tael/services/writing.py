@@ -299,37 +299,9 @@ class Writing:
         find_first: Callable[[], Event | None],
         part: int = 0,
         gas: int | None = None,
+        is_new: bool = False,
     ) -> Written:
         """Send a call that the chain takes once; if it is there already, give the first result.
-
-        Arguments as in `write_new`.
-        """
-        first = self.recall(contract, act, reference, part=part)
-        if first is not None:
-            return first
-        return self.write_new(
-            contract,
-            name,
-            *arguments,
-            reference=reference,
-            act=act,
-            find_first=find_first,
-            part=part,
-            gas=gas,
-        )
-
-    def write_new(
-        self,
-        contract: Contract,
-        name: str,
-        *arguments: object,
-        reference: str,
-        act: Act,
-        find_first: Callable[[], Event | None],
-        part: int = 0,
-        gas: int | None = None,
-    ) -> Written:
-        """`write_once`, where the journal was asked a moment ago.
 
         Whatever the refusal says, the chain is asked whether this very write is there: a repeat
         may be refused for another reason that is checked first, a pause or a deadline.
@@ -344,7 +316,11 @@ class Writing:
                 if it finds one with another body.
             part: Where one reference stands for several transactions: which of them.
             gas: A limit that is known to suffice; None estimates.
+            is_new: Whether the journal was asked a moment ago, and does not know the reference.
         """
+        first = None if is_new else self.recall(contract, act, reference, part=part)
+        if first is not None:
+            return first
         try:
             receipt = self.write(
                 contract, name, *arguments, reference=reference, act=act, part=part, gas=gas
