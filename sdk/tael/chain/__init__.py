@@ -5,7 +5,8 @@ from tael.chain.artifacts import Artifact, load
 from tael.chain.connection import Chain, Head
 from tael.chain.endpoint import NodeState
 from tael.chain.reverts import decode_revert, revert_from
-from tael.chain.sender import PreparedTransaction, Receipt, Sender
+from tael.chain.sender import Sender
+from tael.chain.transactions import PreparedTransaction, Receipt
 
 __all__ = [
     "Chain",

@@ -11,8 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from eth_utils import keccak, to_checksum_address
 from web3.exceptions import BlockNotFound, MethodUnavailable, TransactionNotFound, Web3RPCError
@@ -20,6 +19,7 @@ from web3.exceptions import BlockNotFound, MethodUnavailable, TransactionNotFoun
 from tael.chain.addresses import created_address
 from tael.chain.connection import Chain, is_node_failure, pauses, unavailable
 from tael.chain.reverts import decode_revert, revert_from
+from tael.chain.transactions import PreparedTransaction, Receipt
 from tael.errors import (
     ContractRevertedError,
     NodeUnavailableError,
@@ -28,9 +28,6 @@ from tael.errors import (
     UnknownRevertError,
 )
 from tael.signers import Signer, require_usable
-
-if TYPE_CHECKING:
-    from web3.types import LogReceipt
 
 WAIT_SECONDS = 120.0
 GAS_MARGIN_PERCENT = 15
@@ -45,62 +42,6 @@ _REBROADCAST_SECONDS = 5.0
 
 _KNOWN_WORDS = ("already known", "known transaction", "already imported", "alreadyknown")
 _NONCE_WORDS = ("nonce too low", "nonce is too low", "correct nonce", "nonce has already been used")
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedTransaction:
-    """A signed transaction that was not broadcast yet: what must be written down first.
-
-    Attributes:
-        transaction_hash: 0x-prefixed.
-        raw: The signed bytes.
-        sender: Who pays and acts.
-        nonce: Its place in the sender's order.
-        to: The contract called; None for a deployment.
-        data: Call data or creation code.
-        value: Wei sent along.
-        gas: Gas limit.
-        reference: The caller's reference for the write.
-    """
-
-    transaction_hash: str
-    raw: bytes
-    sender: str
-    nonce: int
-    to: str | None
-    data: bytes
-    value: int
-    gas: int
-    reference: str
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """A transaction that was included and succeeded. Included is not final.
-
-    Attributes:
-        transaction_hash: 0x-prefixed.
-        block_number: Block that includes it.
-        block_hash: That block's hash, 0x-prefixed.
-        gas_used: Gas it took.
-        effective_gas_price_wei: What each unit of gas cost.
-        contract_address: Where it deployed a contract; None if it did not.
-        logs: Its logs, as web3 gives them, in order.
-        reference: The caller's reference for the write.
-        status: Always `included`.
-        repeated: It was on its way before it was asked for.
-    """
-
-    transaction_hash: str
-    block_number: int
-    block_hash: str
-    gas_used: int
-    effective_gas_price_wei: int
-    contract_address: str | None
-    logs: tuple[LogReceipt, ...]
-    reference: str
-    status: Literal["included"] = "included"
-    repeated: bool = False
 
 
 class Sender:

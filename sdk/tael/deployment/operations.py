@@ -13,7 +13,8 @@ from typing import Any
 from eth_utils import to_checksum_address
 
 from tael.chain.connection import Chain
-from tael.chain.sender import Receipt, Sender
+from tael.chain.sender import Sender
+from tael.chain.transactions import Receipt
 from tael.manifest import Manifest
 from tael.signers import Signer
 

@@ -10,7 +10,8 @@ from tael.index.deployed import erase
 from tael.index.event_documents import event_document
 from tael.index.indexer import Indexer, Progress, Step
 from tael.index.kinds import Kind, Standing
-from tael.index.reading import AccountBalance, Index, IndexedPayment, IndexStatus, Movement
+from tael.index.models import AccountBalance, IndexedPayment, IndexStatus, Movement
+from tael.index.reading import Index
 from tael.index.subscriptions import Delivery, Subscription
 from tael.index.verifying import Verification, verify
 

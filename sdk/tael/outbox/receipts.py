@@ -12,7 +12,7 @@ from web3.exceptions import Web3RPCError
 from tael.chain.connection import is_node_failure
 from tael.chain.jsonrpc import quantity
 from tael.chain.reverts import decode_revert, revert_from
-from tael.chain.sender import Receipt
+from tael.chain.transactions import Receipt
 from tael.errors import (
     ContractRevertedError,
     NodeUnavailableError,

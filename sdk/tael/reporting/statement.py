@@ -19,7 +19,8 @@ from tael.store.tables import blocks, movements, receipts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tael.index.reading import Index, Movement
+    from tael.index.models import Movement
+    from tael.index.reading import Index
 
 __all__ = ["Holding", "Statement", "StatementLine", "statement"]
 
