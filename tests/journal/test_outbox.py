@@ -251,6 +251,12 @@ def test_a_stuck_transaction_is_replaced_by_itself_for_more(
     bank.close()
 
 
+def test_patience_is_shorter_where_nothing_waits_for_its_turn() -> None:
+    assert FeePolicy().patience_seconds(is_local=True) == 5
+    assert FeePolicy().patience_seconds(is_local=False) == 30
+    assert FeePolicy(bump_after_seconds=1).patience_seconds(is_local=True) == 1
+
+
 @pytest.mark.threat("S06")
 @pytest.mark.threat("S11")
 def test_a_replacement_does_what_the_journal_says_and_not_what_a_node_says(

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 MAX_FEE_PER_GAS_WEI = 10**12
 """1,000 gwei. A node that asks for more is lying or mistaken, and would burn the sender's ether."""
 BUMP_AFTER_SECONDS = 30.0
+LOCAL_BUMP_AFTER_SECONDS = 5.0
+"""On a development chain nothing waits for its turn: Anvil's pool lost sight of it, and takes it up
+again when it is replaced."""
 FEE_FIELDS = ("maxFeePerGas", "maxPriorityFeePerGas", "gasPrice")
 """What a transaction offers, by the names it has there; each kind has some of them."""
 _BUMP_PER_MILLE = 130
@@ -26,11 +29,12 @@ class FeePolicy:
     Args:
         max_fee_per_gas_wei: More than this is never offered, whatever the node asks for.
         bump_after_seconds: A transaction that waits longer in the pool is replaced by the same
-            one with higher fees; its nonce and payload stay.
+            one with higher fees; its nonce and payload stay. None is 30 seconds, and 5 on a
+            development chain.
     """
 
     max_fee_per_gas_wei: int = MAX_FEE_PER_GAS_WEI
-    bump_after_seconds: float = BUMP_AFTER_SECONDS
+    bump_after_seconds: float | None = None
 
     def offer(self, base_fee: int | None, tip: int | None, gas_price: int) -> dict[str, int]:
         """The fee fields of a new transaction, in wei.
@@ -51,6 +55,16 @@ class FeePolicy:
         # Twice the base fee outlasts five full blocks in a row, each raising it by an eighth.
         most = min(2 * base_fee + priority, self.max_fee_per_gas_wei)
         return {"maxFeePerGas": most, "maxPriorityFeePerGas": priority}
+
+    def patience_seconds(self, *, is_local: bool) -> float:
+        """How long a transaction may wait in the pool.
+
+        Args:
+            is_local: Whether it is a development chain's pool.
+        """
+        if self.bump_after_seconds is not None:
+            return self.bump_after_seconds
+        return LOCAL_BUMP_AFTER_SECONDS if is_local else BUMP_AFTER_SECONDS
 
     def bump(self, old: Mapping[str, Any], now: Mapping[str, int]) -> dict[str, int] | None:
         """The fee fields of a replacement; None if the policy's limit is reached.

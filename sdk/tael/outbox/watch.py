@@ -362,6 +362,7 @@ class Watch(Settlement):
             self._outbox.chain,
             [("eth_getTransactionByHash", [each.newest.hash]) for each in due],
         )
+        patience = self._outbox.fees.patience_seconds(is_local=self._outbox.chain.is_local)
         lost, stuck = [], []
         for flight, answer in zip(due, answers, strict=True):
             flight.sent_at = now
@@ -374,7 +375,7 @@ class Watch(Settlement):
             elif not answer.result.get("blockNumber"):
                 flight.refused = ""
                 since = flight.known_since = flight.known_since or now
-                if now - since >= self._outbox.fees.bump_after_seconds:
+                if now - since >= patience:
                     stuck.append(flight)
         self.tell_refused([each for each in lost if each.refused], final=True)
         if lost:
