@@ -1,0 +1,41 @@
+"""One deployment for a module's tests, on Anvil."""
+
+import pytest
+
+from tael.chain import Chain, Sender
+from tael.deployment import deploy
+from tael.testing import start_node
+from tests.e2e.deployment.plans import DEPLOYER, production_plan
+
+
+@pytest.fixture(scope="module")
+def node():
+    with start_node("anvil", accounts=10) as running_node:
+        yield running_node
+
+
+@pytest.fixture(scope="module")
+def chain(node):
+    return Chain.connect(node.url)
+
+
+@pytest.fixture(scope="module")
+def manifest(chain):
+    return deploy(chain, DEPLOYER, production_plan())
+
+
+@pytest.fixture
+def isolated(node, chain, manifest):
+    snapshot = node.snapshot()
+    yield Sender(chain)
+    node.revert(snapshot)
+
+
+@pytest.fixture
+def governance(chain, manifest):
+    return chain.contract("Governance", manifest.governance).functions
+
+
+@pytest.fixture
+def token(chain, manifest):
+    return chain.contract("SettlementToken", manifest.token("CNY")).functions

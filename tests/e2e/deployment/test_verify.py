@@ -1,0 +1,141 @@
+"""`verify` names what differs from the plan: wrong arguments or roles (O11), other code (S16)."""
+
+import sys
+
+import pytest
+from eth_utils import keccak
+
+from tael.deployment import execute, schedule, verify
+from tael.deployment.verify import ROLES_SLOT, TARGETS_SLOT
+from tael.manifest import Manifest
+from tests.e2e.deployment.commands import ROOT
+from tests.e2e.deployment.plans import (
+    ADMIN,
+    CONTROLLER,
+    DAY,
+    DEPLOYER,
+    OPERATOR,
+    OUTSIDER,
+    call_data,
+    production_plan,
+)
+
+
+def as_administrator(isolated, node, manifest, function):
+    """Do what only an administrator can, after the delay."""
+    data = call_data(function)
+    schedule(isolated, ADMIN, manifest, manifest.governance, data, reference="change")
+    node.advance_time(2 * DAY + 1)
+    execute(isolated, ADMIN, manifest, manifest.governance, data, reference="changed")
+
+
+@pytest.mark.threat("O11")
+@pytest.mark.parametrize(
+    ("change", "subject"),
+    [
+        (lambda g, m: g.grantRole(1, OUTSIDER.address, 0), "REGISTRAR members"),
+        (lambda g, m: g.grantRole(0, OUTSIDER.address, 0), "number of administrators"),
+        (lambda g, m: g.grantRole(77, OUTSIDER.address, 0), "role 77 members"),
+        (lambda g, m: g.revokeRole(3, OPERATOR.address), "ATTESTOR members"),
+        (
+            lambda g, m: g.grantRole(5, CONTROLLER.address, 3 * DAY),
+            f"CONTROLLER delay of {CONTROLLER.address}",
+        ),
+        (lambda g, m: g.grantRole(0, DEPLOYER.address, 0), "ADMIN of the deployer"),
+        (lambda g, m: g.labelRole(2, "MINT"), "ISSUANCE label"),
+        (lambda g, m: g.setRoleAdmin(2, 5), "ISSUANCE admin"),
+        (lambda g, m: g.setRoleGuardian(5, 0), "CONTROLLER guardian"),
+        (lambda g, m: g.setGrantDelay(2, 5), "ISSUANCE grant delay"),
+        (lambda g, m: g.setTargetAdminDelay(m.escrow, 5), "escrow admin delay"),
+        (lambda g, m: g.setTargetClosed(m.token("HKD"), True), "token:HKD closed by governance"),
+        (
+            lambda g, m: g.setTargetFunctionRole(
+                m.token("HKD"), [keccak(text="issue(address,uint256,bytes32)")[:4]], 2**64 - 1
+            ),
+            "token:HKD role of issue",
+        ),
+        (
+            lambda g, m: g.setTargetFunctionRole(
+                m.escrow, [keccak(text="admitToken(address)")[:4]], 0
+            ),
+            "escrow role of admitToken",
+        ),
+        (lambda g, m: g.updateAuthority(m.escrow, m.token("CNY")), "escrow authority"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_verify_names_what_differs_when_governance_changed_it(
+    node, chain, manifest, governance, isolated, change, subject
+):
+    as_administrator(isolated, node, manifest, change(governance, manifest))
+    findings = verify(chain, manifest)
+    assert subject in [each.subject for each in findings]
+    finding = next(each for each in findings if each.subject == subject)
+    assert finding.expected != finding.actual
+    assert str(finding) == f"{subject}: expected {finding.expected}, found {finding.actual}"
+
+
+@pytest.mark.threat("O11")
+@pytest.mark.parametrize(
+    ("changes", "subject"),
+    [
+        ({"scheme": {"fee_bps": 21}}, "escrow schemeBps"),
+        ({"scheme": {"interchange_cap_bps": 1}}, "escrow interchangeCapBps"),
+        ({"scheme": {"account": OUTSIDER.address}}, "escrow schemeAccount"),
+        ({"currencies": {"CNY": {"name": "Other", "symbol": "tCNY"}}}, "token:CNY name"),
+        ({"members": {"ADMIN": [OUTSIDER.address]}}, "ADMIN members"),
+        ({"delays": {"admin_seconds": 9}}, f"ADMIN delay of {ADMIN.address}"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_verify_names_what_differs_when_the_plan_is_another(chain, manifest, changes, subject):
+    subjects = [each.subject for each in verify(chain, manifest, production_plan(**changes))]
+    assert subject in subjects
+    assert f"plan {next(iter(changes))}" in subjects
+
+
+@pytest.mark.threat("O11")
+def test_verify_names_the_arguments_when_a_contract_was_made_with_others(chain, manifest):
+    findings = verify(chain, manifest, production_plan(scheme={"fee_bps": 21}))
+    assert "escrow constructor" in [each.subject for each in findings]
+
+
+@pytest.mark.threat("O11")
+def test_verify_names_the_contract_when_the_plan_has_another_currency(chain, manifest):
+    plan = production_plan(currencies={"JPY": {"name": "Tael JPY", "symbol": "tJPY"}})
+    (finding,) = verify(chain, manifest, plan)
+    assert finding.subject == "contracts"
+
+
+@pytest.mark.threat("S16")
+def test_verify_names_the_contract_when_its_code_was_replaced(chain, manifest):
+    document = manifest.to_dict()
+    document["contracts"]["escrow"]["code_hash"] = "0x" + "00" * 32
+    (finding,) = verify(chain, Manifest.from_dict(document))
+    assert finding.subject == "escrow code"
+
+
+def test_verify_names_the_transaction_when_it_is_not_the_one_that_deployed(chain, manifest):
+    document = manifest.to_dict()
+    document["contracts"]["escrow"]["transaction_hash"] = "0x" + "00" * 32
+    (finding,) = [
+        each for each in verify(chain, Manifest.from_dict(document)) if "deployment" in each.subject
+    ]
+    assert finding.actual == "no such transaction"
+
+
+def test_verify_reads_pending_delays_where_the_compiler_put_them():
+    sys.path.insert(0, str(ROOT))
+    from scripts.artifacts import compile_contracts
+
+    layout = compile_contracts(mocks=False)["contracts"]["Governance"]["storageLayout"]
+    slots = {each["label"]: int(each["slot"]) for each in layout["storage"]}
+    assert (slots["_targets"], slots["_roles"]) == (TARGETS_SLOT, ROLES_SLOT)
+    members = {
+        each["label"]: (int(each["slot"]), each["offset"])
+        for kind in layout["types"].values()
+        if kind["label"] in ("struct AccessManager.Role", "struct AccessManager.TargetConfig")
+        for each in kind["members"]
+    }
+    assert members["grantDelay"] == (1, 16)
+    assert members["adminDelay"] == (1, 0)

@@ -1,0 +1,34 @@
+"""A real Anvil with what fails before it: three times `FaultyProxy`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tael.chain import endpoint as endpoint_module
+from tael.chain import roster as roster_module
+from tael.testing import Node, start_node
+from tests.sdk.failover.connecting import CHAIN_ID
+from tests.sdk.faulty_proxy import FaultyProxy
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Node]:
+    with start_node("anvil", chain_id=CHAIN_ID) as running:
+        yield running
+
+
+@pytest.fixture
+def proxies(node: Node) -> Iterator[list[FaultyProxy]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(FaultyProxy(node.url).serving()) for _ in range(3)]
+
+
+@pytest.fixture(autouse=True)
+def only_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes are looked at when a test says so, and are returned to soon."""
+    monkeypatch.setattr(roster_module, "SURVEY_SECONDS", 1e9)
+    monkeypatch.setattr(endpoint_module, "FIRST_REST_SECONDS", 0.2)
+    monkeypatch.setattr(endpoint_module, "OTHER_CHAIN_REST_SECONDS", 0.2)
