@@ -8,7 +8,7 @@ import pytest
 
 from .actors import ACQUIRER, GOVERNOR, GUARDIAN, HASH, ISSUER, OUTSIDER, SCHEME, SECOND_ACQUIRER
 from .chain import Done, Event, Refused
-from .lockstep import Lockstep
+from .lockstep import Lockstep, fresh
 from .model import DAY, Status
 from .scenario import (
     FUNDS,
@@ -94,6 +94,18 @@ def test_capture_is_refused_when_the_fees_are_above_it(tael: Lockstep, verb: str
         assert done.events == (Event(tael.escrow.address, "PaymentSkipped", (at, refusal)),)
         tael.ok(ACQUIRER, tael.escrow, verb, terms.parties, [(terms.packed, 401)])
     assert balance(tael, SCHEME) == 1
+
+
+def test_capture_names_what_it_adds_when_that_is_more_than_one(
+    code: dict[str, dict[str, Any]],
+) -> None:
+    """With half and half, three units after the first owe four."""
+    tael = fresh(code, 5_000, 5_000)
+    terms = make_terms(tael, interchange_bps=5_000)
+    at, call = authorize(tael, terms), (terms.parties, terms.packed)
+    tael.ok(ACQUIRER, tael.escrow, "capture", *call, 1)
+    tael.refuse("CaptureBelowFees", (at, 3, 4), ACQUIRER, tael.escrow, "capture", *call, 4)
+    tael.ok(ACQUIRER, tael.escrow, "capture", *call, 5)
 
 
 def test_batch_captures_what_it_can(tael: Lockstep) -> None:

@@ -2,9 +2,9 @@
 
 import re
 import signal
+import socket
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -97,11 +97,16 @@ def test_exit_is_3_when_what_answers_is_no_node(tael, monkeypatch):
         server.wait(10)
 
 
-def test_exit_is_130_without_a_traceback_when_interrupted(tael, dead_url):
-    process = tael.start("balance", ADDRESS, "--rpc-url", dead_url)
-    time.sleep(1.0)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+def test_exit_is_130_without_a_traceback_when_interrupted(tael):
+    with socket.create_server(("127.0.0.1", 0)) as node:
+        node.settimeout(60)
+        process = tael.start(
+            "balance", ADDRESS, "--rpc-url", f"http://127.0.0.1:{node.getsockname()[1]}"
+        )
+        asked, _ = node.accept()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+        asked.close()
     assert process.returncode == 130
     assert "Traceback" not in out + err
 
