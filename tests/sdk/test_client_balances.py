@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -166,9 +167,12 @@ def test_transfer_moves_money_once_when_repeated(world: World, issuer: Client) -
     assert world.balances() == expected
 
 
-def test_transfer_moves_money_once_when_another_process_repeats_it(world: World) -> None:
+def test_transfer_moves_money_once_when_another_process_repeats_it(
+    world: World, tmp_path: Path
+) -> None:
     def new_client() -> Client:
-        return Client(world.chain.url, world.manifest, world.signers["issuer"])
+        signer, store = world.signers["issuer"], tmp_path / "store.db"
+        return Client(world.chain.url, world.manifest, signer, store=store)
 
     first = new_client().balances.transfer(world.address("acquirer"), cny("1.00"), reference="T-1")
     again = new_client().balances.transfer(world.address("acquirer"), cny("1.00"), reference="T-1")
