@@ -25,7 +25,7 @@ from tael.journal import Fate, State
 from tael.outbox import FeePolicy, Finality
 from tael.raw_transaction import read_plain
 from tael.store import Store
-from tests.journal.test_outbox import (
+from tests.sdk.bank import (
     DEEP,
     client,
     held_of,
@@ -35,9 +35,9 @@ from tests.journal.test_outbox import (
     record,
     record_hash,
     transfer,
-    wait_until,
 )
 from tests.sdk.faulty_proxy import FaultyProxy
+from tests.sdk.waiting import wait_until
 from tests.sdk.world import World, cny
 
 ALWAYS = 10_000

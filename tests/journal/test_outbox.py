@@ -2,70 +2,37 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tael import Chain, Client
+from tael import Chain
 from tael.errors import (
     ContractRevertedError,
     IdempotencyConflictError,
     NodeUnavailableError,
-    OutcomeUnknownError,
     StoreError,
     TransactionRefusedError,
 )
-from tael.journal import Fate, Journal, State
+from tael.journal import Fate, State
 from tael.models import Written
-from tael.outbox import Change, FeePolicy
 from tael.store import Store
+from tests.sdk.bank import (
+    client,
+    held_of,
+    journal_of,
+    received,
+    record,
+    record_hash,
+    transfer,
+)
 from tests.sdk.cli_runner import key_of
 from tests.sdk.faulty_proxy import FaultyProxy
 from tests.sdk.world import World, cny
-
-DEEP = "2"
-"""Confirmations of the tests whose blocks can be undone."""
-
-
-def client(world: World, role: str = "issuer", chain: Chain | None = None, **options) -> Client:
-    options.setdefault("store", Store.temporary())
-    options.setdefault("wait_seconds", 20)
-    return Client(chain or world.chain, world.manifest, world.signers[role], **options)
-
-
-def transfer(bank: Client, world: World, reference: str, amount: str = "1.00") -> Written:
-    return bank.balances.transfer(world.address("acquirer"), cny(amount), reference=reference)
-
-
-def received(world: World, before: int) -> int:
-    return world.balances()["acquirer", "CNY"][0] - before
-
-
-def held_of(world: World) -> int:
-    return world.balances()["acquirer", "CNY"][0]
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.02)
-
-
-def journal_of(bank: Client) -> Journal:
-    return bank._gateway.journal
-
-
-def record(bank: Client, reference: str):
-    return journal_of(bank).find(bank.participant, reference)
-
 
 # Repeats
 
@@ -160,177 +127,6 @@ with Client(url, manifest, PrivateKeySigner.from_key(key), store=store) as bank:
         assert nonces == []
 
 
-# Answers that get lost
-
-
-@pytest.mark.threat("S02")
-@pytest.mark.threat("S13")
-@pytest.mark.parametrize("fault", ["drop_before", "drop_after", "html", "truncate", "503", "429"])
-def test_a_lost_answer_pays_once(world: World, fault: str) -> None:
-    before = held_of(world)
-    with FaultyProxy(world.node.url).serving() as proxy:
-        bank = client(world, chain=Chain.connect(proxy.url))
-        proxy.arm("eth_sendRawTransaction", fault, times=2)
-        assert transfer(bank, world, "T-1").block_number
-        proxy.arm("eth_getTransactionReceipt", fault, times=2)
-        assert transfer(bank, world, "T-2").block_number
-        bank.close()
-    assert received(world, before) == 200
-
-
-@pytest.mark.threat("S03")
-def test_an_unknown_outcome_is_known_later_and_never_signed_anew(
-    world: World, manual: Callable[[], None]
-) -> None:
-    bank = client(world, wait_seconds=0.3)
-    with pytest.raises(OutcomeUnknownError, match=r"resolve\('T-1'\)") as unknown:
-        transfer(bank, world, "T-1")
-    with pytest.raises(OutcomeUnknownError):
-        transfer(bank, world, "T-1")
-    signed = journal_of(bank).transactions_of(record(bank, "T-1").id)
-    assert [each.hash for each in signed] == [unknown.value.transaction_hash]
-    assert bank.resolve("T-1").state == "pending"
-    manual()
-    assert bank.resume() == [bank.resolve("T-1")]
-    assert bank.resolve("T-1").state == "settled"
-
-
-@pytest.mark.threat("S04")
-def test_a_transaction_the_node_lost_is_sent_again(
-    world: World, manual: Callable[[], None]
-) -> None:
-    bank = client(world, wait_seconds=0.2)
-    with pytest.raises(OutcomeUnknownError):
-        transfer(bank, world, "T-1")
-    world.node.rpc("anvil_dropTransaction", record_hash(bank, "T-1"))
-    assert world.node.rpc("eth_getTransactionByHash", record_hash(bank, "T-1")) is None
-    wait_until(lambda: world.node.rpc("eth_getTransactionByHash", record_hash(bank, "T-1")))
-    manual()
-    wait_until(lambda: bank.resolve("T-1").state == "settled")
-
-
-def record_hash(bank: Client, reference: str) -> str:
-    return journal_of(bank).transactions_of(record(bank, reference).id)[-1].hash
-
-
-@pytest.mark.threat("S04")
-def test_a_nonce_that_nothing_uses_is_filled(world: World) -> None:
-    with FaultyProxy(world.node.url).serving() as proxy:
-        bank = client(world, chain=Chain.connect(proxy.url))
-        transfer(bank, world, "T-1")
-        count = int(world.node.rpc("eth_getTransactionCount", bank.participant, "latest"), 16)
-        # A node that counts too high makes a gap, which only our own transactions can close.
-        proxy.arm("eth_getTransactionCount", lie=hex(count + 2), times=2)
-        assert transfer(bank, world, "T-2").block_number
-        assert transfer(bank, world, "T-3").block_number
-        after = int(world.node.rpc("eth_getTransactionCount", bank.participant, "latest"), 16)
-        assert after == count + 4
-        bank.close()
-
-
-@pytest.mark.threat("S06")
-@pytest.mark.threat("S07")
-def test_a_stuck_transaction_is_replaced_by_itself_for_more(
-    world: World, manual: Callable[[], None]
-) -> None:
-    before = held_of(world)
-    bank = client(world, wait_seconds=0.3, fees=FeePolicy(bump_after_seconds=0.5))
-    with pytest.raises(OutcomeUnknownError) as unknown:
-        transfer(bank, world, "T-1")
-    first = world.node.rpc("eth_getTransactionByHash", unknown.value.transaction_hash)
-    wait_until(lambda: record_hash(bank, "T-1") != unknown.value.transaction_hash)
-    wait_until(lambda: world.node.rpc("eth_getTransactionByHash", record_hash(bank, "T-1")))
-    second = world.node.rpc("eth_getTransactionByHash", record_hash(bank, "T-1"))
-    assert (second["nonce"], second["input"]) == (first["nonce"], first["input"])
-    for fee in ("maxFeePerGas", "maxPriorityFeePerGas"):
-        assert int(second[fee], 16) >= int(first[fee], 16) * 1.125
-    manual()
-    wait_until(lambda: bank.resolve("T-1").state == "settled")
-    assert bank.resolve("T-1").evidence.transaction_hashes == (record_hash(bank, "T-1"),)
-    assert received(world, before) == 100
-    bank.close()
-
-
-def test_patience_is_shorter_where_nothing_waits_for_its_turn() -> None:
-    assert FeePolicy().patience_seconds(is_local=True) == 5
-    assert FeePolicy().patience_seconds(is_local=False) == 30
-    assert FeePolicy(bump_after_seconds=1).patience_seconds(is_local=True) == 1
-
-
-@pytest.mark.threat("S06")
-@pytest.mark.threat("S11")
-def test_a_replacement_does_what_the_journal_says_and_not_what_a_node_says(
-    world: World, manual: Callable[[], None]
-) -> None:
-    """Whoever is asked for the transaction again could have another one signed in its place."""
-    before = held_of(world)
-    with FaultyProxy(world.node.url).serving() as proxy:
-        bank = client(
-            world,
-            chain=Chain.connect(proxy.url),
-            wait_seconds=0.3,
-            fees=FeePolicy(bump_after_seconds=0.5),
-        )
-        thief = "0x" + "66" * 20
-
-        def other(said):
-            return said and {**said, "to": thief, "input": "0x", "value": "0xde0b6b3a7640000"}
-
-        proxy.arm("eth_getTransactionByHash", times=10_000, lie=other)
-        with pytest.raises(OutcomeUnknownError) as unknown:
-            transfer(bank, world, "T-1")
-        first = unknown.value.transaction_hash
-        wait_until(lambda: record_hash(bank, "T-1") != first)
-        manual()
-        wait_until(lambda: bank.resolve("T-1").state == "settled")
-        bank.close()
-    assert received(world, before) == 100
-    assert int(world.node.rpc("eth_getBalance", thief, "latest"), 16) == 0
-
-
-@pytest.mark.threat("S06")
-def test_a_replacement_never_offers_more_than_the_limit() -> None:
-    policy = FeePolicy(max_fee_per_gas_wei=1_100)
-    old = {"maxFeePerGas": 1_000, "maxPriorityFeePerGas": 10}
-    assert policy.bump(old, {"maxFeePerGas": 1_000, "maxPriorityFeePerGas": 10}) is None
-    assert policy.bump({"gasPrice": 100}, {"gasPrice": 90}) == {"gasPrice": 114}
-    assert policy.bump({"gasPrice": 1_000}, {"gasPrice": 90}) is None
-    roomy = FeePolicy(max_fee_per_gas_wei=10_000).bump(old, {"maxFeePerGas": 5_000})
-    assert roomy == {"maxFeePerGas": 5_000, "maxPriorityFeePerGas": 12}
-
-
-@pytest.mark.threat("S07")
-def test_an_overtaken_nonce_frees_the_write(world: World, manual: Callable[[], None]) -> None:
-    before = held_of(world)
-    bank = client(world, wait_seconds=0.2)
-    with pytest.raises(OutcomeUnknownError):
-        transfer(bank, world, "T-1")
-    signed = journal_of(bank).transactions_of(record(bank, "T-1").id)[-1]
-    # Somebody else who has the key uses the nonce for something else.
-    other = world.signers["issuer"].sign_transaction(
-        {
-            "to": world.address("issuer"),
-            "value": 0,
-            "gas": 21_000,
-            "nonce": signed.nonce,
-            "chainId": world.chain.chain_id,
-            "maxFeePerGas": 10**11,
-            "maxPriorityFeePerGas": 10**10,
-        }
-    )
-    world.node.rpc("eth_sendRawTransaction", "0x" + other.hex())
-    manual()
-    wait_until(lambda: record(bank, "T-1").state is State.ACCEPTED)
-    assert journal_of(bank).transactions_of(record(bank, "T-1").id)[-1].fate is Fate.DEAD
-    # The message that was signed may still be relayed, so it is not absent before that expires.
-    assert bank.resolve("T-1").state == "pending"
-    world.node.rpc("evm_setAutomine", True)
-    bank._gateway.outbox.wait_seconds = 20
-    assert transfer(bank, world, "T-1").repeated is False
-    assert received(world, before) == 100
-    bank.close()
-
-
 # Refusals
 
 
@@ -416,76 +212,6 @@ import time; time.sleep(5)
         assert transfer(bank, world, "T-1").block_number
         assert bank.resolve("T-1").status == "final"
     assert received(world, before) == 100
-
-
-# Finality and reorganisations
-
-
-def mine(world: World, count: int) -> None:
-    for _ in range(count):
-        world.node.mine()
-
-
-@pytest.mark.threat("S08")
-@pytest.mark.threat("S10")
-def test_included_becomes_final_and_a_reorganisation_takes_it_back(world: World) -> None:
-    before, changes = held_of(world), []
-    bank = client(world, finality=DEEP)
-    bank.listen(changes.append)
-    written = transfer(bank, world, "T-1")
-    assert written.status == "included"
-    assert (bank.resolve("T-1").state, bank.resolve("T-1").status) == ("settled", "included")
-    first_block = bank.resolve("T-1").evidence.block_hash
-    world.node.rpc("anvil_reorg", 1, [])
-    # The same bytes are sent again, and nobody is told anything else meanwhile.
-    wait_until(lambda: bank.resolve("T-1").state == "settled")
-    wait_until(lambda: bank.resolve("T-1").evidence.block_hash != first_block)
-    assert bank.resolve("T-1").evidence.transaction_hashes == (written.transaction_hash,)
-    mine(world, int(DEEP))
-    wait_until(lambda: bank.resolve("T-1").status == "final")
-    wait_until(lambda: record(bank, "T-1").state is State.FINAL)
-    told = [each.status for each in changes if isinstance(each, Change)]
-    assert told[0] == "submitted"
-    assert told[-1] == "final"
-    assert "pending" in told or told.count("included") == 2
-    assert received(world, before) == 100
-    bank.close()
-
-
-@pytest.mark.threat("S09")
-def test_a_reorganisation_that_brings_a_refusal_is_told(world: World) -> None:
-    changes: list[Change] = []
-    bank = client(world, finality=DEEP)
-    bank.listen(changes.append)
-    transfer(bank, world, "T-1")
-    record_ = record(bank, "T-1")
-    guardian = world.client("guardian")
-    with contextlib.suppress(Exception):
-        bank.close()
-    # While nobody looks, the block is undone and a pause comes first.
-    world.node.rpc("anvil_reorg", 1, [])
-    guardian.participants.pause("CNY", reference="PAUSE")
-    again = client(world, store=journal_of(bank).store, finality=DEEP)
-    again.listen(changes.append)
-    wait_until(lambda: again.resolve("T-1").refusal is not None)
-    assert again.resolve("T-1").refusal.name == "TokenPaused"
-    assert record(again, "T-1").transaction_hash == record_.transaction_hash
-    # Listeners are told after the journal.
-    wait_until(lambda: "refused" in [each.status for each in changes])
-    again.close()
-
-
-def test_a_listener_that_fails_stops_nothing(world: World) -> None:
-    bank = client(world)
-
-    def fail(_change: Change) -> None:
-        raise RuntimeError
-
-    end = bank.listen(fail)
-    assert transfer(bank, world, "T-1").block_number
-    end()
-    assert transfer(bank, world, "T-2").block_number
-    bank.close()
 
 
 # Streams

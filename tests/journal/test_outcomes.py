@@ -10,7 +10,8 @@ from tael import Client, Verb
 from tael.errors import ContractRevertedError, InvalidInputError, OutcomeUnknownError
 from tael.journal import State
 from tael.store import Store
-from tests.journal.test_outbox import client, journal_of, record, transfer, wait_until
+from tests.sdk.bank import client, journal_of, record, transfer
+from tests.sdk.waiting import wait_until
 from tests.sdk.world import World, cny
 
 

@@ -11,7 +11,7 @@ from tael import Chain
 from tael.errors import StoreError, TransactionRefusedError
 from tael.journal import Journal, Order, State, body_hash
 from tael.store import Store
-from tests.journal.test_outbox import client, journal_of, record
+from tests.sdk.bank import client, journal_of, record
 from tests.sdk.faulty_proxy import FaultyProxy
 from tests.sdk.world import World
 

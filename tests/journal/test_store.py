@@ -26,7 +26,7 @@ from tael.store import Store, default_store_path
 from tael.store.migrate import MIGRATIONS, downgrade, upgrade
 from tael.store.revision import HEAD
 from tael.store.tables import chains, metadata
-from tests.journal.test_outbox import client, held_of, received, record, transfer
+from tests.sdk.bank import client, held_of, received, record, transfer
 from tests.sdk.world import World
 
 

@@ -6,8 +6,9 @@ import signal
 import pytest
 
 from tael.outbox import Finality, Outbox
-from tests.sdk.cli.steps import pending, wait_until
+from tests.sdk.cli.steps import pending
 from tests.sdk.faulty_proxy import FaultyProxy
+from tests.sdk.waiting import wait_until
 from tests.sdk.world import OPENING_MINOR, cny
 
 
