@@ -27,6 +27,7 @@ from tael.raw_transaction import read_plain
 from tael.store import Store
 from tests.sdk.bank import (
     DEEP,
+    SHORTLY,
     client,
     held_of,
     journal_of,
@@ -425,7 +426,7 @@ def test_absent_is_told_only_if_enough_nodes_show_nothing(
     world: World, proxies: list[FaultyProxy], manual: Callable[[], None]
 ) -> None:
     before = held_of(world)
-    bank = client(world, chain=agreeing(proxies), wait_seconds=0.3)
+    bank = client(world, chain=agreeing(proxies), wait_seconds=SHORTLY)
     relay_what_was_overtaken(world, bank, manual, "T-1")
     proxies[0].arm("eth_getLogs", lie=[], times=ALWAYS)
     proxies[0].arm("eth_blockNumber", lie="0x1", times=ALWAYS)

@@ -13,6 +13,7 @@ from tael.errors import (
 from tael.journal import Fate, State
 from tael.outbox import FeePolicy
 from tests.sdk.bank import (
+    SHORTLY,
     client,
     held_of,
     journal_of,
@@ -45,13 +46,16 @@ def test_a_lost_answer_pays_once(world: World, fault: str) -> None:
 def test_an_unknown_outcome_is_known_later_and_never_signed_anew(
     world: World, manual: Callable[[], None]
 ) -> None:
-    bank = client(world, wait_seconds=0.3)
-    with pytest.raises(OutcomeUnknownError, match=r"resolve\('T-1'\)") as unknown:
+    bank = client(world, wait_seconds=SHORTLY)
+    with pytest.raises(OutcomeUnknownError, match=r"resolve\('T-1'\)"):
         transfer(bank, world, "T-1")
-    with pytest.raises(OutcomeUnknownError):
+    hash_ = record_hash(bank, "T-1")
+    with pytest.raises(OutcomeUnknownError) as unknown:
         transfer(bank, world, "T-1")
-    signed = journal_of(bank).transactions_of(record(bank, "T-1").id)
-    assert [each.hash for each in signed] == [unknown.value.transaction_hash]
+    assert unknown.value.transaction_hash == hash_
+    assert [each.hash for each in journal_of(bank).transactions_of(record(bank, "T-1").id)] == [
+        hash_
+    ]
     assert bank.resolve("T-1").state == "pending"
     manual()
     assert bank.resume() == [bank.resolve("T-1")]
@@ -62,7 +66,7 @@ def test_an_unknown_outcome_is_known_later_and_never_signed_anew(
 def test_a_transaction_the_node_lost_is_sent_again(
     world: World, manual: Callable[[], None]
 ) -> None:
-    bank = client(world, wait_seconds=0.2)
+    bank = client(world, wait_seconds=SHORTLY)
     with pytest.raises(OutcomeUnknownError):
         transfer(bank, world, "T-1")
     world.node.rpc("anvil_dropTransaction", record_hash(bank, "T-1"))
@@ -93,11 +97,12 @@ def test_a_stuck_transaction_is_replaced_by_itself_for_more(
     world: World, manual: Callable[[], None]
 ) -> None:
     before = held_of(world)
-    bank = client(world, wait_seconds=0.3, fees=FeePolicy(bump_after_seconds=0.5))
-    with pytest.raises(OutcomeUnknownError) as unknown:
+    bank = client(world, wait_seconds=SHORTLY, fees=FeePolicy(bump_after_seconds=2))
+    with pytest.raises(OutcomeUnknownError):
         transfer(bank, world, "T-1")
-    first = world.node.rpc("eth_getTransactionByHash", unknown.value.transaction_hash)
-    wait_until(lambda: record_hash(bank, "T-1") != unknown.value.transaction_hash)
+    hash_ = record_hash(bank, "T-1")
+    first = world.node.rpc("eth_getTransactionByHash", hash_)
+    wait_until(lambda: record_hash(bank, "T-1") != hash_)
     wait_until(lambda: world.node.rpc("eth_getTransactionByHash", record_hash(bank, "T-1")))
     second = world.node.rpc("eth_getTransactionByHash", record_hash(bank, "T-1"))
     assert (second["nonce"], second["input"]) == (first["nonce"], first["input"])
@@ -127,8 +132,8 @@ def test_a_replacement_does_what_the_journal_says_and_not_what_a_node_says(
         bank = client(
             world,
             chain=Chain.connect(proxy.url),
-            wait_seconds=0.3,
-            fees=FeePolicy(bump_after_seconds=0.5),
+            wait_seconds=SHORTLY,
+            fees=FeePolicy(bump_after_seconds=2),
         )
         thief = "0x" + "66" * 20
 
@@ -136,9 +141,9 @@ def test_a_replacement_does_what_the_journal_says_and_not_what_a_node_says(
             return said and {**said, "to": thief, "input": "0x", "value": "0xde0b6b3a7640000"}
 
         proxy.arm("eth_getTransactionByHash", times=10_000, lie=other)
-        with pytest.raises(OutcomeUnknownError) as unknown:
+        with pytest.raises(OutcomeUnknownError):
             transfer(bank, world, "T-1")
-        first = unknown.value.transaction_hash
+        first = record_hash(bank, "T-1")
         wait_until(lambda: record_hash(bank, "T-1") != first)
         manual()
         wait_until(lambda: bank.resolve("T-1").state == "settled")
@@ -161,9 +166,10 @@ def test_a_replacement_never_offers_more_than_the_limit() -> None:
 @pytest.mark.threat("S07")
 def test_an_overtaken_nonce_frees_the_write(world: World, manual: Callable[[], None]) -> None:
     before = held_of(world)
-    bank = client(world, wait_seconds=0.2)
+    bank = client(world, wait_seconds=SHORTLY)
     with pytest.raises(OutcomeUnknownError):
         transfer(bank, world, "T-1")
+    record_hash(bank, "T-1")
     signed = journal_of(bank).transactions_of(record(bank, "T-1").id)[-1]
     # Somebody else who has the key uses the nonce for something else.
     other = world.signers["issuer"].sign_transaction(

@@ -10,7 +10,7 @@ from tael import Client, Verb
 from tael.errors import ContractRevertedError, InvalidInputError, OutcomeUnknownError
 from tael.journal import State
 from tael.store import Store
-from tests.sdk.bank import client, journal_of, record, transfer
+from tests.sdk.bank import SHORTLY, client, journal_of, record, transfer
 from tests.sdk.waiting import wait_until
 from tests.sdk.world import World, cny
 
@@ -34,7 +34,7 @@ def test_settled_names_block_transaction_and_log(world: World) -> None:
 def test_pending_until_the_message_expires_then_absent(
     world: World, manual: Callable[[], None]
 ) -> None:
-    bank = client(world, wait_seconds=0.2)
+    bank = client(world, wait_seconds=SHORTLY)
     with pytest.raises(OutcomeUnknownError):
         transfer(bank, world, "T-1")
     found = bank.resolve("T-1")
@@ -158,7 +158,7 @@ def test_a_batch_resolves_with_its_payments(world: World) -> None:
 def test_a_payment_of_a_batch_in_flight_is_not_signed_alone(
     world: World, manual: Callable[[], None]
 ) -> None:
-    bank = client(world, wait_seconds=0.3)
+    bank = client(world, wait_seconds=SHORTLY)
     payments = [world.sign(f"P-{n}", cny("1.00")) for n in range(2)]
     with pytest.raises(OutcomeUnknownError):
         bank.payments.authorize_many(payments, reference="B-1")
@@ -176,7 +176,7 @@ def test_a_payment_of_a_batch_in_flight_is_not_signed_alone(
 
 def test_resume_finishes_what_is_in_flight(world: World, manual: Callable[[], None]) -> None:
     store = Store.temporary()
-    bank = client(world, store=store, wait_seconds=0.2)
+    bank = client(world, store=store, wait_seconds=SHORTLY)
     for number in range(3):
         with pytest.raises(OutcomeUnknownError):
             transfer(bank, world, f"T-{number}")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from tael import Chain, Client
 from tael.journal import Journal, Record
 from tael.models import Written
 from tael.store import Store
+from tests.sdk.waiting import wait_until
 from tests.sdk.world import World, cny
 
 DEEP = "2"
 """Confirmations of the tests whose blocks can be undone."""
+SHORTLY = 1.0
+"""Seconds a client waits that is to give up: enough to sign on a busy machine."""
 
 
 def client(
@@ -43,7 +47,10 @@ def record(bank: Client, reference: str) -> Record | None:
 
 
 def record_hash(bank: Client, reference: str) -> str:
-    return journal_of(bank).transactions_of(record(bank, reference).id)[-1].hash
+    """Hash of the newest transaction signed for it, once there is one."""
+    signed = partial(journal_of(bank).transactions_of, record(bank, reference).id)
+    wait_until(signed)
+    return signed()[-1].hash
 
 
 def mine(world: World, count: int) -> None:

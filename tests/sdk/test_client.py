@@ -167,7 +167,7 @@ def test_outcome_unknown_passes_through_when_nobody_mines(world: World) -> None:
         world.manifest,
         world.signers["issuer"],
         store=Store.temporary(),
-        wait_seconds=0.3,
+        wait_seconds=1,
     )
     world.node.rpc("evm_setAutomine", False)
     try:

@@ -469,7 +469,7 @@ def test_broadcast_is_refused_when_the_nonce_went_to_another(node, sender):
 def test_broadcast_is_an_unknown_outcome_when_not_included_in_time():
     with start_node("anvil", mine_automatically=False) as manual:
         chain = Chain.connect(manual.url)
-        sender = Sender(chain, wait_seconds=0.5)
+        sender = Sender(chain, wait_seconds=1)
         prepared = []
         with pytest.raises(OutcomeUnknownError, match="not included after"):
             send(sender, signer(0), PAYEE, before_broadcast=prepared.append)

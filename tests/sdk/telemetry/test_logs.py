@@ -25,6 +25,7 @@ from tael.telemetry import steps
 from tael.telemetry.logs import FIELDS, StepLog
 from tests.sdk.bank import (
     DEEP,
+    SHORTLY,
     client,
     transfer,
 )
@@ -112,7 +113,7 @@ def test_an_unknown_outcome_a_replacement_and_a_resumed_write_are_told(
     world: World, manual: Callable[[], None], heard: Heard
 ) -> None:
     store = Store.temporary()
-    bank = client(world, store=store, wait_seconds=0.3, fees=FeePolicy(bump_after_seconds=0.5))
+    bank = client(world, store=store, wait_seconds=SHORTLY, fees=FeePolicy(bump_after_seconds=2))
     with pytest.raises(OutcomeUnknownError) as unknown:
         transfer(bank, world, "T-1")
     (told,) = heard.steps("outcome unknown")
@@ -146,7 +147,7 @@ def test_a_filled_gap_is_told(world: World, heard: Heard) -> None:
 
 
 def test_an_overtaken_nonce_is_told(world: World, manual: Callable[[], None], heard: Heard) -> None:
-    bank = client(world, wait_seconds=0.2)
+    bank = client(world, wait_seconds=SHORTLY)
     with pytest.raises(OutcomeUnknownError):
         transfer(bank, world, "T-1")
     (signed,) = heard.steps("signed")

@@ -25,6 +25,7 @@ from tael.store import Store
 from tael.telemetry.counts import BOUNDS_SECONDS, COUNTS, Counts
 from tests.sdk.bank import (
     DEEP,
+    SHORTLY,
     client,
     transfer,
 )
@@ -84,7 +85,7 @@ def test_finality_is_measured_apart_when_it_comes_later(world: World) -> None:
 
 def test_what_fails_is_counted_by_code(world: World, manual: Callable[[], None]) -> None:
     before = scrape()
-    with client(world, wait_seconds=0.2) as bank:
+    with client(world, wait_seconds=SHORTLY) as bank:
         with pytest.raises(InsufficientFundsError):
             transfer(bank, world, "T-1", "99999999.00")
         with pytest.raises(OutcomeUnknownError):
@@ -120,7 +121,7 @@ def test_in_flight_and_the_journals_depth_are_what_they_are_when_asked(
     before = scrape()
     chain_id = str(world.chain.chain_id)
     store = Store.temporary()
-    bank, sharing = (client(world, store=store, wait_seconds=0.2) for _ in range(2))
+    bank, sharing = (client(world, store=store, wait_seconds=SHORTLY) for _ in range(2))
     with suppress(InsufficientFundsError):
         transfer(bank, world, "T-0", "99999999.00")
     for reference in ("T-1", "T-2", "T-3"):
@@ -146,7 +147,9 @@ def test_what_nobody_can_look_at_is_told_by_its_age(
 ) -> None:
     name = ("tael_unwatched_seconds", str(world.chain.chain_id))
     with FaultyProxy(world.node.url).serving() as proxy:
-        bank = client(world, chain=Chain.connect(proxy.url, retry_seconds=0.1), wait_seconds=0.2)
+        bank = client(
+            world, chain=Chain.connect(proxy.url, retry_seconds=0.1), wait_seconds=SHORTLY
+        )
         with suppress(OutcomeUnknownError):
             transfer(bank, world, "T-1")
         proxy.arm("*", "503", times=10_000)
