@@ -7,21 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from tael import Chain
-from tael.errors import (
-    OutcomeUnknownError,
-)
+from tael.errors import OutcomeUnknownError
 from tael.journal import Fate, State
 from tael.outbox import FeePolicy
-from tests.sdk.bank import (
-    SHORTLY,
-    client,
-    held_of,
-    journal_of,
-    received,
-    record,
-    record_hash,
-    transfer,
-)
+from tests.sdk.bank import SHORTLY, client, held_of, received, record, record_hash, signed, transfer
 from tests.sdk.faulty_proxy import FaultyProxy
 from tests.sdk.waiting import wait_until
 from tests.sdk.world import World
@@ -53,9 +42,7 @@ def test_an_unknown_outcome_is_known_later_and_never_signed_anew(
     with pytest.raises(OutcomeUnknownError) as unknown:
         transfer(bank, world, "T-1")
     assert unknown.value.transaction_hash == hash_
-    assert [each.hash for each in journal_of(bank).transactions_of(record(bank, "T-1").id)] == [
-        hash_
-    ]
+    assert [each.hash for each in signed(bank, "T-1")] == [hash_]
     assert bank.resolve("T-1").state == "pending"
     manual()
     assert bank.resume() == [bank.resolve("T-1")]
@@ -169,15 +156,14 @@ def test_an_overtaken_nonce_frees_the_write(world: World, manual: Callable[[], N
     bank = client(world, wait_seconds=SHORTLY)
     with pytest.raises(OutcomeUnknownError):
         transfer(bank, world, "T-1")
-    record_hash(bank, "T-1")
-    signed = journal_of(bank).transactions_of(record(bank, "T-1").id)[-1]
+    overtaken = signed(bank, "T-1")[-1]
     # Somebody else who has the key uses the nonce for something else.
     other = world.signers["issuer"].sign_transaction(
         {
             "to": world.address("issuer"),
             "value": 0,
             "gas": 21_000,
-            "nonce": signed.nonce,
+            "nonce": overtaken.nonce,
             "chainId": world.chain.chain_id,
             "maxFeePerGas": 10**11,
             "maxPriorityFeePerGas": 10**10,
@@ -186,7 +172,7 @@ def test_an_overtaken_nonce_frees_the_write(world: World, manual: Callable[[], N
     world.node.rpc("eth_sendRawTransaction", "0x" + other.hex())
     manual()
     wait_until(lambda: record(bank, "T-1").state is State.ACCEPTED)
-    assert journal_of(bank).transactions_of(record(bank, "T-1").id)[-1].fate is Fate.DEAD
+    assert signed(bank, "T-1")[-1].fate is Fate.DEAD
     # The message that was signed may still be relayed, so it is not absent before that expires.
     assert bank.resolve("T-1").state == "pending"
     world.node.rpc("evm_setAutomine", True)

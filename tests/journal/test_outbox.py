@@ -21,15 +21,7 @@ from tael.errors import (
 from tael.journal import Fate, State
 from tael.models import Written
 from tael.store import Store
-from tests.sdk.bank import (
-    client,
-    held_of,
-    journal_of,
-    received,
-    record,
-    record_hash,
-    transfer,
-)
+from tests.sdk.bank import client, held_of, journal_of, received, record, record_hash, transfer
 from tests.sdk.cli_runner import key_of
 from tests.sdk.faulty_proxy import FaultyProxy
 from tests.sdk.world import World, cny

@@ -8,16 +8,7 @@ import pytest
 
 from tael.journal import State
 from tael.outbox import Change
-from tests.sdk.bank import (
-    DEEP,
-    client,
-    held_of,
-    journal_of,
-    mine,
-    received,
-    record,
-    transfer,
-)
+from tests.sdk.bank import DEEP, client, held_of, journal_of, mine, received, record, transfer
 from tests.sdk.waiting import wait_until
 from tests.sdk.world import World
 

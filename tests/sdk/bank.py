@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from tael import Chain, Client
-from tael.journal import Journal, Record
+from tael.journal import Journal, Record, SignedTransaction
 from tael.models import Written
 from tael.store import Store
 from tests.sdk.waiting import wait_until
@@ -46,11 +46,16 @@ def record(bank: Client, reference: str) -> Record | None:
     return journal_of(bank).find(bank.participant, reference)
 
 
+def signed(bank: Client, reference: str) -> list[SignedTransaction]:
+    """What was signed for it, oldest first; waits for the first."""
+    transactions = partial(journal_of(bank).transactions_of, record(bank, reference).id)
+    wait_until(transactions)
+    return transactions()
+
+
 def record_hash(bank: Client, reference: str) -> str:
-    """Hash of the newest transaction signed for it, once there is one."""
-    signed = partial(journal_of(bank).transactions_of, record(bank, reference).id)
-    wait_until(signed)
-    return signed()[-1].hash
+    """Hash of the newest transaction signed for it."""
+    return signed(bank, reference)[-1].hash
 
 
 def mine(world: World, count: int) -> None:

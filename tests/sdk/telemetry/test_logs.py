@@ -23,12 +23,7 @@ from tael.outbox import FeePolicy
 from tael.store import Store
 from tael.telemetry import steps
 from tael.telemetry.logs import FIELDS, StepLog
-from tests.sdk.bank import (
-    DEEP,
-    SHORTLY,
-    client,
-    transfer,
-)
+from tests.sdk.bank import DEEP, SHORTLY, client, transfer
 from tests.sdk.faulty_proxy import FaultyProxy
 from tests.sdk.telemetry.heard import Heard
 from tests.sdk.waiting import wait_until

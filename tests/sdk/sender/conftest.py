@@ -1,0 +1,35 @@
+"""A sender whose way to the node can be made faulty, on both kinds of node."""
+
+import pytest
+
+from tael.chain import Chain, Sender
+from tael.testing import start_node
+from tests.sdk.faulty_proxy import FaultyProxy
+
+
+@pytest.fixture(scope="package", params=["anvil", "ganache"])
+def node(request):
+    with start_node(request.param) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def running_proxy(node):
+    with FaultyProxy(node.url).serving() as serving:
+        yield serving
+
+
+@pytest.fixture
+def proxy(running_proxy):
+    yield running_proxy
+    running_proxy.calm()
+
+
+@pytest.fixture
+def chain(proxy):
+    return Chain.connect(proxy.url, timeout_seconds=1.0, retry_seconds=3.0)
+
+
+@pytest.fixture
+def sender(chain):
+    return Sender(chain, wait_seconds=10)
