@@ -17,10 +17,9 @@ import re
 import uuid
 from typing import TYPE_CHECKING, NoReturn
 
-from eth_utils.crypto import keccak
-
 from tael.chain.addresses import require_address
 from tael.errors import InvalidInputError
+from tael.hashing import keccak
 from tael.secrets import Secret
 
 if TYPE_CHECKING:

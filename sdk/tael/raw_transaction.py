@@ -13,7 +13,9 @@ from functools import lru_cache
 from typing import Any
 
 import rlp
-from eth_utils import keccak, to_checksum_address
+from eth_utils import to_checksum_address
+
+from tael.hashing import keccak
 
 SignRecoverable = Callable[[bytes], bytes]
 """Signs 32 bytes: 65 bytes of r, s and the parity (0 or 1)."""

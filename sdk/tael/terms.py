@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from eth_hash.auto import keccak
 from eth_utils import to_checksum_address
 
 from tael.errors import InvalidTermsError
+from tael.hashing import keccak
 from tael.typed_data import TERMS_TYPE, Domain, digest
 
 ZERO_WORD = bytes(32)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from eth_hash.auto import keccak
+from tael.hashing import keccak
 
 ESCROW_NAME = "Tael Payment Escrow"
 VERSION = "1"

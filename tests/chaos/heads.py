@@ -21,10 +21,12 @@ class Heads:
 
     def look(self, node: Node) -> None:
         """Note it, unless that was done a moment ago."""
-        now = time.monotonic()
-        if now - self._looked_at < _EVERY_SECONDS:
-            return
-        self._looked_at = now
+        if time.monotonic() - self._looked_at >= _EVERY_SECONDS:
+            self.note(node)
+
+    def note(self, node: Node) -> None:
+        """Note it."""
+        self._looked_at = time.monotonic()
         # Before it is asked: what is mined between question and note is not behind the note.
         moment = time.time()
         try:

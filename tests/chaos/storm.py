@@ -155,8 +155,9 @@ class Storm:
             late = self._finish()
             self._count("faults", self.proxies.tell("happened") or {})
             self._end_clients()
+            # What they were told last is held against this, and not against the blocks on top.
+            self.heads.note(self.stage.node)
             self._settle()
-            self.heads.look(self.stage.node)
             remains = Remains(
                 self.plan, self.ground, self.sheet, self.folder, self.stores, self.heads
             )

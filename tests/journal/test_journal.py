@@ -208,6 +208,19 @@ def test_a_refusal_never_covers_the_effect_of_another_attempt(journal: Journal) 
     assert journal.find(BANK, "A").state is State.REFUSED
 
 
+@pytest.mark.threat("S09")
+def test_a_refusal_is_final_without_an_effect_beside_the_attempt_that_had_one(
+    journal: Journal,
+) -> None:
+    (first,) = sign(journal, order("A"))
+    refused = replace(included(first.write, first.hash), state=State.REFUSED, refusal=b"why")
+    journal.settle([refused], [settled(first)])
+    (second,) = sign(journal, order("A"))
+    journal.settle([included(first.write, second.hash)], [settled(second)])
+    assert journal.finalize([first.id, second.id]) == {second.id}
+    assert {each.fate for each in journal.transactions_of(first.write)} == {Fate.FINAL}
+
+
 @pytest.mark.threat("S06")
 def test_replace_keeps_nonce_and_write_and_happens_once(journal: Journal) -> None:
     (old,) = sign(journal, order("A"))
@@ -307,7 +320,7 @@ def test_undoing_an_attempt_leaves_the_effect_of_another(journal: Journal) -> No
     journal.settle([included(first.write, second.hash)], [settled(second)])
     journal.reopen([first.id])
     assert journal.find(BANK, "A").state is State.INCLUDED
-    assert journal.finalize([second.id]) == {first.write}
+    assert journal.finalize([second.id]) == {second.id}
     assert journal.find(BANK, "A").state is State.FINAL
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from eth_utils import keccak, to_checksum_address
+from eth_utils import to_checksum_address
 from web3.exceptions import BlockNotFound, MethodUnavailable, TransactionNotFound, Web3RPCError
 
 from tael.chain.addresses import created_address
@@ -27,6 +27,7 @@ from tael.errors import (
     TransactionRefusedError,
     UnknownRevertError,
 )
+from tael.hashing import keccak
 from tael.signers import Signer, require_usable
 
 WAIT_SECONDS = 120.0

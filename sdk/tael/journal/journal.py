@@ -280,7 +280,7 @@ class Journal(Statements):
         One that is not included any more, as another process found out, stays as it is.
 
         Returns:
-            The writes that took effect; one that was refused is final without.
+            The transactions whose writes took effect in them; a refusal is final without.
         """
         done = set()
         with self.store.write() as connection:
@@ -312,7 +312,7 @@ class Journal(Statements):
                 if write is not None and move(
                     connection, write, State.INCLUDED, State.FINAL, by=hash_
                 ):
-                    done.add(write)
+                    done.add(row)
         return done
 
     def reopen(self, rows: Sequence[int], *, also_final: bool = False) -> set[int]:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 
 from tael.chain.jsonrpc import split
 from tael.errors import (
@@ -26,6 +25,7 @@ from tael.errors import (
     TaelError,
     TransactionRefusedError,
 )
+from tael.hashing import keccak
 from tael.journal import Fate, Order, SignedTransaction, State
 from tael.journal.journal import conflict
 from tael.outbox.answers import is_momentary, is_revert, is_taken, words_of

@@ -197,10 +197,11 @@ class Settlement:
 
     def _finalize(self, settled: Sequence[SignedTransaction]) -> None:
         done = self._outbox.journal.finalize([each.id for each in settled])
-        steps.final(self._outbox, settled, done)
-        for each in settled:
-            # That a refusal is final is no news to those who heard of it.
-            if each.write in done:
+        # That a refusal is final is no news to those who heard of it.
+        effective = [each for each in settled if each.id in done]
+        steps.final(self._outbox, effective)
+        for each in effective:
+            if each.write is not None:
                 self._outbox.tell(Change(each.write, "final", each.hash, each.block_number))
 
     def _reopen(self, undone: Sequence[SignedTransaction]) -> None:

@@ -23,7 +23,7 @@ from tael.telemetry.counts import COUNTS
 from tael.telemetry.logs import StepLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
 
     from tael.chain import Receipt
@@ -159,15 +159,8 @@ def settled(
 
 
 @_harmless
-def final(outbox: Outbox, confirmed: Sequence[SignedTransaction], done: Collection[int]) -> None:
-    """Transactions cannot be undone any more.
-
-    Args:
-        outbox: Whose.
-        confirmed: The transactions.
-        done: The writes that took effect with them.
-    """
-    effective = [each for each in confirmed if each.write in done]
+def final(outbox: Outbox, effective: Sequence[SignedTransaction]) -> None:
+    """Transactions that took effect cannot be undone any more."""
     now_ms = time.time() * 1_000
     with COUNTS.lock:
         for each in effective:
