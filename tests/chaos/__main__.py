@@ -54,7 +54,9 @@ def main() -> int:
 def _show(report: Report) -> None:
     print(f"\r{report.line}  # {len(report.findings)} findings, kept in {report.folder}")
     for finding in report.findings[:SHOWN]:
-        print(f"    {str(finding)[:1000]}")
+        # Of a traceback the end says most.
+        said = str(finding)
+        print(f"    {said[:400]} … {said[-600:]}" if len(said) > 1_000 else f"    {said}")
 
 
 def _table(counts: Counter[str]) -> Iterable[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 from eth_utils.crypto import keccak
 
 _BATCH = 200
+_TRIES = 20
+_PAUSE_SECONDS = 0.1
 
 
 def _topic(text: str) -> str:
@@ -85,9 +88,7 @@ def read_truth(url: str, first: int, addresses: Sequence[str]) -> Truth:
     truth = Truth(head)
     for start in range(first, head + 1, _BATCH):
         numbers = range(start, min(start + _BATCH, head + 1))
-        blocks = ask([("eth_getBlockByNumber", [hex(each), True]) for each in numbers])
-        missing = [number for number, block in zip(numbers, blocks, strict=True) if block is None]
-        assert not missing, f"the node has no block {missing}, and its latest is {head}"
+        blocks = _blocks(ask, numbers, head)
         for block in blocks:
             truth.transactions |= {each["hash"]: each for each in block["transactions"]}
     hashes = list(truth.transactions)
@@ -100,6 +101,17 @@ def read_truth(url: str, first: int, addresses: Sequence[str]) -> Truth:
     logs = ask([("eth_getLogs", [query])])[0]
     truth.effects += _effects(logs)
     return truth
+
+
+def _blocks(ask: _Asker, numbers: Sequence[int], head: int) -> list[dict[str, Any]]:
+    for _ in range(_TRIES):
+        blocks = ask([("eth_getBlockByNumber", [hex(each), True]) for each in numbers])
+        missing = [number for number, block in zip(numbers, blocks, strict=True) if block is None]
+        if not missing:
+            return blocks
+        # An Anvil under load has been seen to miss one for a moment.
+        time.sleep(_PAUSE_SECONDS)
+    raise AssertionError(f"the node has no block {missing}, and its latest is {head}")
 
 
 def _effects(logs: list[dict[str, Any]]) -> Iterator[Effect]:

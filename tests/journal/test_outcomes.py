@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tael import Client, Verb
+from tael import CardEntry, Client, Verb
 from tael.errors import ContractRevertedError, InvalidInputError, OutcomeUnknownError
 from tael.journal import State
 from tael.store import Store
-from tests.sdk.bank import SHORTLY, client, journal_of, record, transfer
+from tests.sdk.bank import DEEP, SHORTLY, client, journal_of, record, transfer
 from tests.sdk.waiting import wait_until
 from tests.sdk.world import World, cny
 
@@ -112,6 +112,28 @@ def test_a_lost_journal_is_replaced_by_the_chain(world: World) -> None:
     assert world.balances() == before
     for each in (amnesiac, lost_desk):
         each.close()
+
+
+@pytest.mark.threat("O03")
+def test_a_state_another_journal_set_is_never_absent(world: World) -> None:
+    entry = CardEntry(world.address("cardholder"), cny("20.00"), cny("40.00"))
+    with client(world) as bank:
+        done = bank.directory.set_cards([entry], reference="CARD-1")
+    with client(world, finality=DEEP) as amnesiac:
+        again = amnesiac.directory.set_cards([entry], reference="CARD-1")
+        assert (again.repeated, again.status) == (True, "included")
+        assert again.transaction_hash == done.transaction_hash
+        # A block that can be undone is not written down, and the chain has no key for a state.
+        found = amnesiac.resolve("CARD-1")
+        assert found.state == "pending"
+        assert "make the call" in found.evidence.why
+        world.node.mine(int(DEEP) + 1)
+        assert amnesiac.directory.set_cards([entry], reference="CARD-1").status == "final"
+        found = amnesiac.resolve("CARD-1")
+        assert (found.state, found.evidence.transaction_hashes) == (
+            "settled",
+            (done.transaction_hash,),
+        )
 
 
 def test_totals_are_found_when_another_sent_them(world: World) -> None:

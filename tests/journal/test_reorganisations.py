@@ -6,11 +6,24 @@ import contextlib
 
 import pytest
 
+from tael import CardEntry
+from tael.errors import NodeUnavailableError
 from tael.journal import State
 from tael.outbox import Change
-from tests.sdk.bank import DEEP, client, held_of, journal_of, mine, received, record, transfer
+from tael.outbox.receipts import refusal_data
+from tests.sdk.bank import (
+    DEEP,
+    client,
+    held_of,
+    journal_of,
+    mine,
+    received,
+    record,
+    signed,
+    transfer,
+)
 from tests.sdk.waiting import wait_until
-from tests.sdk.world import World
+from tests.sdk.world import World, cny
 
 
 @pytest.mark.threat("S08")
@@ -73,3 +86,17 @@ def test_a_listener_that_fails_stops_nothing(world: World) -> None:
     end()
     assert transfer(bank, world, "T-2").block_number
     bank.close()
+
+
+@pytest.mark.threat("S09")
+def test_a_refusal_whose_block_was_replaced_is_asked_for_again(world: World) -> None:
+    # Run again in the block that took its place, it works, and that is no reason.
+    with client(world) as bank:
+        entry = CardEntry(world.address("cardholder"), cny("20.00"), cny("40.00"))
+        written = bank.directory.set_cards([entry], reference="CARD-1")
+        sent = signed(bank, "CARD-1")[-1]
+        receipt = world.node.rpc("eth_getTransactionReceipt", written.transaction_hash)
+        assert refusal_data(world.chain, sent, receipt) == b""
+        for replaced in ({"blockHash": "0x" + "11" * 32}, {"blockNumber": "0xffffff"}):
+            with pytest.raises(NodeUnavailableError, match="try again later"):
+                refusal_data(world.chain, sent, {**receipt, **replaced})

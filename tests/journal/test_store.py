@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import stat
 import threading
 from collections.abc import Iterator
@@ -90,6 +91,17 @@ def test_open_together_upgrades_once(database: str) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+def test_open_waits_while_another_makes_the_same_file(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    done = threading.Timer(0.3, other.rollback)
+    done.start()
+    Store.open(path).close()
+    done.join()
+    other.close()
 
 
 def test_write_leaves_nothing_when_it_raises(store: Store) -> None:

@@ -150,6 +150,19 @@ def test_issue_is_refused_when_the_reserve_is_exceeded_or_stale(
 # Success, and again
 
 
+@pytest.mark.threat("S25")
+def test_payments_can_be_made_when_the_chain_made_no_block_for_a_day(
+    world: World, issuer: Client
+) -> None:
+    latest = world.chain.head()
+    world.node.rpc("evm_increaseTime", DAY_SECONDS)
+    assert world.chain.head() == latest
+    assert world.chain.now() >= latest.timestamp + DAY_SECONDS
+    done = issuer.balances.transfer(world.address("acquirer"), cny("1.00"), reference="T-1")
+    assert done.block_number == latest.number + 1
+    world.authorize("P-1", cny("5.00"))
+
+
 def test_transfer_moves_money_once_when_repeated(world: World, issuer: Client) -> None:
     payee = world.address("acquirer")
     before = world.balances()

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _LATEST = ("eth_getBlockByNumber", ("latest", False))
+_PENDING = ("eth_getBlockByNumber", ("pending", False))
 
 TIMEOUT_SECONDS = 10.0
 RETRY_SECONDS = 20.0
@@ -116,7 +117,7 @@ class Chain:
         self.url = urls[0]
         self.agreement = agreement
         self._other_urls = tuple(urls[1:])
-        self._clock = Shared(lambda: self.head().timestamp)
+        self._clock = Shared(self._time)
         self.retry_seconds = min(retry_seconds, CONNECT_RETRY_SECONDS)
         identity = self.read(nodes.identify)
         self.chain_id: int = identity.chain_id or 0
@@ -200,7 +201,9 @@ class Chain:
 
     def head(self) -> Head:
         """The latest block: its number, hash and time."""
-        block = self.read(lambda: result_of(self.nodes.ask(*_LATEST)))
+        return self._head(self.read(lambda: result_of(self.nodes.ask(*_LATEST))))
+
+    def _head(self, block: Any) -> Head:
         try:
             time_ = quantity(block["timestamp"], bits=_TIME_BITS)
             return Head(quantity(block["number"]), str(block["hash"]), time_)
@@ -275,8 +278,22 @@ class Chain:
         self.nodes.close()
 
     def now(self) -> int:
-        """The latest block's timestamp in Unix seconds: the only clock that deadlines obey."""
+        """The latest block's timestamp in Unix seconds: the only clock that deadlines obey.
+
+        A development chain makes blocks for transactions alone, so its latest may be of yesterday:
+        what counts there is the next one's, where the node tells it.
+        """
         return self._clock.answer()
+
+    def _time(self) -> int:
+        if not self.is_local:
+            return self.head().timestamp
+        answers = self.read(lambda: self.nodes.ask_many([_LATEST, _PENDING]))
+        latest = self._head(result_of(answers[0]))
+        try:
+            return max(latest.timestamp, self._head(result_of(answers[1])).timestamp)
+        except (NodeUnavailableError, Web3RPCError):
+            return latest.timestamp
 
     def height(self, tag: str = "latest") -> int:
         """The number of the newest block that `agreement` of the nodes have reached.

@@ -1,8 +1,8 @@
 """What to ask a node for next: long ranges far behind the head, block by block near it.
 
 Far behind the head only the last header of a range counts: it is read before and after the logs,
-so that a chain that moves meanwhile is noticed. Near it each header is read and joined to the one
-before, and each block's logs are asked for by its hash.
+with the one the range follows, so that a chain that moves meanwhile is noticed. Near it each header
+is read and joined to the one before, and each block's logs are asked for by its hash.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Fetching:
         last = min(first + blocks - 1, far if is_far else head)
         try:
             pieces = (
-                self._read_range(first, last)
+                self._read_range(first, last, before)
                 if is_far
                 else self._read_followed(first, last, before)
             )
@@ -94,12 +94,14 @@ class Fetching:
             self._range_blocks = max(1, min(fitting, 2 * blocks, MAX_RANGE_BLOCKS))
         return pieces
 
-    def _read_range(self, first: int, last: int) -> list[Piece]:
+    def _read_range(self, first: int, last: int, before: Header | None) -> list[Piece]:
         end = self._node.header(last)
         logs, positions = in_order(self._node.logs(first, last))
         _require_within(positions, first, last)
         headers = self._node.headers(_without_time(logs))
-        if end is None or self._node.header(last) != end:
+        ends = {last: end} if before is None else {before.number: before, last: end}
+        found = self._node.headers(list(ends))
+        if end is None or any(_hash(found.get(each)) != _hash(ends[each]) for each in ends):
             return []
         return _pieces(logs, positions, {**headers, last: end}, end)
 
@@ -117,6 +119,10 @@ class Fetching:
         if self._node.header(last) != headers[last]:
             return []
         return _pieces(logs, positions, headers, headers[last])
+
+
+def _hash(header: Header | None) -> bytes | None:
+    return None if header is None else header.hash
 
 
 def _pieces(

@@ -78,6 +78,10 @@ class Progress(NamedTuple):
         return self.head - (-1 if self.block is None else self.block)
 
 
+class _OvertakenError(Exception):
+    """Another process was quicker: what was read and made since is worth nothing."""
+
+
 class Indexer:
     """Writes the index of one deployment. Several may run on one database; they take turns.
 
@@ -184,6 +188,9 @@ class Indexer:
         try:
             with _collector_paused():
                 return self._advance(replay, first, head)
+        except _OvertakenError:
+            self._replay = None
+            return Progress(Step.ADVANCED, self._number(self._cursor), head.number)
         except BaseException:
             # Half of a step may be in the books.
             self._replay = None
@@ -275,8 +282,7 @@ class Indexer:
         final_number = self.finality.final_number(self.client.chain) if pieces else -1
         for piece in pieces:
             rows = replay.take(piece.logs, piece.positions, piece.headers, self._fetch)
-            if not self._commit(rows, piece.last, final_number):
-                break
+            self._commit(rows, piece.last, final_number)
             logs += len(piece.logs)
         step = Step.ADVANCED if pieces else Step.REPEATED
         return Progress(step, self._number(self._cursor), head.number, logs)
@@ -286,19 +292,21 @@ class Indexer:
         if wanted and self._replay is not None:
             with self.store.read() as connection:
                 self._replay.books.fetch(connection, wanted)
+                # Asked behind it: what another process has written since would be counted twice.
+                if not self._is_mine(connection, self._cursor, lock=False):
+                    raise _OvertakenError
 
-    def _commit(self, rows: Rows, last: Header, final_number: int) -> bool:
-        """Write a step; False if another process was quicker."""
+    def _commit(self, rows: Rows, last: Header, final_number: int) -> None:
         try:
-            return self._write(rows, last, final_number, wide=False)
+            self._write(rows, last, final_number, wide=False)
         except OverflowError:
-            return self._write(rows, last, final_number, wide=True)
+            self._write(rows, last, final_number, wide=True)
         except sa.exc.IntegrityError as error:
             raise LedgerError(
                 "A payment is opened twice, or the index is damaged; run `tael index rebuild`."
             ) from error
 
-    def _write(self, rows: Rows, last: Header, final_number: int, *, wide: bool) -> bool:
+    def _write(self, rows: Rows, last: Header, final_number: int, *, wide: bool) -> None:
         replay, before = self._load()
         cursor = Cursor(
             last._replace(parent=None),
@@ -308,8 +316,7 @@ class Indexer:
         )
         with self.store.write() as connection:
             if not self._is_mine(connection, before):
-                self._replay = None
-                return False
+                raise _OvertakenError
             put_rows(connection, self.deployed.id, rows, wide=wide)
             changed = put_books(connection, replay.books, self.deployed.escrow)
             put_cursor(
@@ -325,7 +332,6 @@ class Indexer:
             account.is_changed = False
         replay.books.forget_old_payments()
         self._cursor = cursor
-        return True
 
     def _note_finality(self, cursor: Cursor) -> None:
         final_number = self.finality.final_number(self.client.chain)
@@ -346,9 +352,9 @@ class Indexer:
                 )
                 self._cursor = cursor
 
-    def _is_mine(self, connection: sa.Connection, cursor: Cursor) -> bool:
+    def _is_mine(self, connection: sa.Connection, cursor: Cursor, *, lock: bool = True) -> bool:
         """Lock the deployment, and see whether the cursor is where this process left it."""
-        found = read_cursor(connection, self.deployed.id, lock=True)
+        found = read_cursor(connection, self.deployed.id, lock=lock)
         return (found.block, found.next_receipt) == (cursor.block, cursor.next_receipt)
 
     @staticmethod

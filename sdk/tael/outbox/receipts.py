@@ -129,9 +129,8 @@ def refusal_data(chain: Chain, signed: SignedTransaction, receipt: Any) -> bytes
     number = int(receipt["blockNumber"], 16)
     # At its own block first, whose time and other transactions it met; then at the one before, in
     # case something later in its block mended the cause.
-    answers = exchange(
-        chain, [("eth_call", [call, hex(block)]) for block in (number, max(0, number - 1))]
-    )
+    runs = [("eth_call", [call, hex(block)]) for block in (number, max(0, number - 1))]
+    *answers, block = exchange(chain, [*runs, ("eth_getBlockByNumber", [hex(number), False])])
     for answer in answers:
         if answer.error is not None:
             error = as_exception(answer.error)
@@ -142,6 +141,9 @@ def refusal_data(chain: Chain, signed: SignedTransaction, receipt: Any) -> bytes
                 return refusal.data
     if int(receipt["gasUsed"], 16) >= transaction["gas"]:
         return OUT_OF_GAS
+    if not isinstance(block.result, dict) or block.result.get("hash") != receipt["blockHash"]:
+        # In the blocks that took its place, it may be right.
+        raise NodeUnavailableError(f"block {number} was replaced meanwhile; try again later")
     return b""
 
 

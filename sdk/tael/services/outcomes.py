@@ -38,6 +38,9 @@ _TOTALS: dict[str, tuple[type[Event], str]] = {
     "refund": (PaymentRefunded, "refunded_total_minor"),
 }
 _BATCHES = ("authorizeMany", "captureMany")
+_MONEY = ("authorize", "charge", "reclaim", "transferWithAuthorization", "issue", "redeem")
+_WITH_KEYS = {*_MONEY, *_TOTALS, *_BATCHES}
+"""Verbs whose effect the chain shows under a key of the reference's own."""
 
 
 class Outcomes:
@@ -141,6 +144,16 @@ class Outcomes:
                 if alive[-1].fate is Fate.INCLUDED
                 else f"transaction {alive[-1].hash} may still be included",
                 "submitted",
+            )
+        if record.state is State.ACCEPTED and record.verb not in _WITH_KEYS:
+            # It may stand already, by a transaction of a journal that was lost: nothing on the
+            # chain tells whose order a state came from.
+            return _open(
+                record,
+                signed,
+                "nothing that this journal signed for it is alive, and what it sets has no key on "
+                "the chain: make the call, which sends nothing where the state stands already",
+                None,
             )
         cancelled = self._cancelled_in(record)
         final_time = self._final_time()

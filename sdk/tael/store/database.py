@@ -8,7 +8,9 @@ transaction wrote is on disk when `write` returns, and nothing of it is when `wr
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 BUSY_SECONDS = 30.0
 """How long a transaction waits for one of another process before it gives up."""
+_RETRY_SECONDS = 0.01
+"""Between two tries at what SQLite refuses at once instead of waiting for it."""
 
 
 def default_store_path() -> Path:
@@ -179,7 +183,7 @@ def _prepare_sqlite(engine: sa.Engine, *, durable: bool) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         if durable:
-            cursor.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(cursor)
             # WAL's usual NORMAL may lose the last transactions with the power.
             cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
@@ -190,6 +194,19 @@ def _prepare_sqlite(engine: sa.Engine, *, durable: bool) -> None:
         # A transaction that will write takes the lock at once: an upgrade in the middle would fail.
         reads = connection.get_execution_options().get("tael_reads", False)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _write_ahead(cursor: Any) -> None:
+    """Switch a file to WAL, which SQLite refuses at once while another writes to a new file."""
+    given_up = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() >= given_up:
+                raise
+            time.sleep(_RETRY_SECONDS)
 
 
 def _postgresql(rest: str) -> sa.Engine:
