@@ -115,10 +115,9 @@ class Node:
             raise NodeError(str(problem["message"]), method=method, data=problem.get("data"))
         return answer["result"]
 
-    def timestamp(self) -> int:
-        """Return the latest block's timestamp in Unix seconds."""
-        block = self.rpc("eth_getBlockByNumber", "latest", False)
-        return int(block["timestamp"], 16)
+    def timestamp(self, block: str = "latest") -> int:
+        """Return a block's timestamp in Unix seconds; that of `pending` is the next one's."""
+        return int(self.rpc("eth_getBlockByNumber", block, False)["timestamp"], 16)
 
     def block_number(self) -> int:
         """Return the latest block's number."""
@@ -158,12 +157,14 @@ class Node:
         """Move the clock forward and mine a block, so that calls see the new time too.
 
         Args:
-            seconds: How far from the latest block, at least one.
+            seconds: How far from what `Chain.now` gives, at least one: the next block's time where
+                the node tells it, or the latest block's.
 
         Returns:
             The latest block's timestamp in Unix seconds.
         """
-        return self.mine(timestamp=self.timestamp() + seconds)
+        now = max(self.timestamp(), self.timestamp("pending"))
+        return self.mine(timestamp=now + seconds)
 
     def set_next_timestamp(self, timestamp: int) -> None:
         """Give the next block an exact timestamp.
