@@ -288,12 +288,14 @@ class Chain:
     def _time(self) -> int:
         if not self.is_local:
             return self.head().timestamp
-        answers = self.read(lambda: self.nodes.ask_many([_LATEST, _PENDING]))
-        latest = self._head(result_of(answers[0]))
+        asked = [_LATEST, _PENDING]
         try:
-            return max(latest.timestamp, self._head(result_of(answers[1])).timestamp)
-        except (NodeUnavailableError, Web3RPCError):
-            return latest.timestamp
+            found = self.read(lambda: [result_of(each) for each in self.nodes.ask_many(asked)])
+        except Web3RPCError:  # No busy node, which is asked again: one without a pending block.
+            return self.head().timestamp
+        latest, pending = found
+        next_time = self._head(pending).timestamp if pending else 0
+        return max(self._head(latest).timestamp, next_time)
 
     def height(self, tag: str = "latest") -> int:
         """The number of the newest block that `agreement` of the nodes have reached.
