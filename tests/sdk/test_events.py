@@ -21,8 +21,8 @@ from tael.chain import load
 from tael.contracts.registry import REGISTRY
 from tael.errors import InvalidInputError
 from tael.events import EVENTS, Event, canonical_signature, decode, topic_of
-from tests.sdk.activity import live_through_everything
-from tests.sdk.world import World
+from tests.support.activity import live_through_everything
+from tests.support.world import World
 
 OWN_FIELDS = {kind: [f.name for f in fields(kind) if f.name != "at"] for kind in EVENTS}
 

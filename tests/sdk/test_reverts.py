@@ -27,7 +27,7 @@ from tael.errors import (
     WrongTimeError,
 )
 from tael.testing import start_node
-from tests.sdk.raw_contracts import ECHO, creation, signer
+from tests.support.raw_contracts import ECHO, creation, signer
 
 SAMPLES = {
     "address": "0x" + "ab" * 20,
