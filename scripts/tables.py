@@ -1,8 +1,8 @@
 """The tables that say what the contracts do: docs/statuses.md, docs/payments.md and docs/verbs.md.
 
 The rows in `rules/` are the single source of the first two: tests/contracts tries every cell on a
-chain. The third shows the rows of `tael.contracts`. A function that is added to a contract must be added there, or a test
-fails.
+chain. The third shows the rows of `tael.contracts`. A function that is added to a contract must be
+added to both, or a test fails.
 """
 
 from __future__ import annotations
@@ -138,7 +138,8 @@ def verbs_document() -> str:
         "`operations`. `known by` is what",
         "shows on the chain that it took effect: an event under the reference's own key, or only "
         "the state that it sets. A",
-        "list's gas limit grows with its entries. How to add one: [extending.md](extending.md).",
+        "list's gas limit grows with its entries; `asked` means that a node is. How to add one: "
+        "[extending.md](extending.md).",
     ]
     for kind in REGISTRY:
         lines += ["", f"## {kind.name}", ""]
@@ -176,7 +177,7 @@ def _known_by(row: VerbRow) -> str:
 
 def _gas(row: VerbRow) -> str:
     if row.gas is None:
-        return "asked"
+        return "-" if row.service is None else "asked"
     each = f" + {row.gas.each:,} each" if row.gas.each else ""
     return f"{row.gas.fixed:,}{each}"
 
