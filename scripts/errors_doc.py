@@ -12,7 +12,8 @@ from pathlib import Path
 
 from tael import errors
 from tael.chain.artifacts import CONTRACTS, load
-from tael.chain.reverts import BUILT_IN, SECTIONS, Refusal
+from tael.chain.refusals import SECTIONS, Refusal
+from tael.chain.reverts import BUILT_IN
 from tael.errors import QrError, TaelError
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "errors.md"

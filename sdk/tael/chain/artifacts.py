@@ -9,9 +9,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from eth_utils import keccak
-
 from tael.errors import ConfigurationError
+from tael.hashing import keccak
 
 CONTRACTS = ("Governance", "SettlementToken", "PaymentEscrow")
 """What a deployment consists of, in the order it is deployed."""

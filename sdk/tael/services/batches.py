@@ -24,7 +24,7 @@ from tael.journal.journal import conflict as reference_conflict
 from tael.models import BatchOutcome, Written
 from tael.services.acts import Act, opening_act
 from tael.services.openings import conflict
-from tael.services.signatures import compact
+from tael.signatures import compact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -12,7 +12,7 @@ from tael.journal.journal import conflict as reference_conflict
 from tael.models import BatchOutcome
 from tael.services.acts import opening_act
 from tael.services.openings import conflict
-from tael.services.signatures import compact, is_signed_by
+from tael.signatures import compact, is_signed_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
