@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 
 from tael import errors
-from tael.chain.artifacts import CONTRACTS, load
-from tael.chain.refusals import SECTIONS, Refusal
 from tael.chain.reverts import BUILT_IN
+from tael.contracts.artifacts import load
+from tael.contracts.refusals import SECTIONS, Refusal
+from tael.contracts.registry import REGISTRY
 from tael.errors import QrError, TaelError
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "errors.md"
@@ -78,7 +79,7 @@ def _parent(error: type[TaelError]) -> str:
 def _signatures() -> dict[str, str]:
     found = {
         entry["name"]: ", ".join(f"{each['type']} {each['name']}" for each in entry["inputs"])
-        for contract in CONTRACTS
+        for contract in REGISTRY.names
         for entry in load(contract).errors
     }
     for name, inputs in BUILT_IN.values():

@@ -11,7 +11,8 @@ from scripts.main_job.opening import ISSUED, RESERVE
 from scripts.main_job.scenes import PARKING_SECONDS, Counter, Open, Sale
 from scripts.main_job.stage import GOVERNANCE_DELAY_SECONDS, DemoError, Stage, money
 from tael import Money, ScheduledOperation, SignedPayment, qr
-from tael.services.contracts import Contract, call
+from tael.contracts.calls import Contract
+from tael.rpc import call
 
 WALLET, ESCROW, TOKEN, SDK = "Payer's wallet", "Escrow", "Token", "SDK"
 

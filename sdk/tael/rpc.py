@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tael.chain.jsonrpc import MAX_BATCH_CALLS, Problem, RpcResponse, response_of
+from tael.chain.jsonrpc import MAX_BATCH_CALLS, Problem, RpcResponse, data_bytes, response_of
 from tael.chain.node_errors import result_of, unavailable
 from tael.chain.transport import NodeFailure
+from tael.errors import NodeUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,8 +20,20 @@ if TYPE_CHECKING:
     from tael.chain import Chain
     from tael.chain.batching import Answers
     from tael.chain.jsonrpc import Call
+    from tael.contracts.calls import Contract, Function
 
-__all__ = ["request", "request_many", "exchange", "RpcResponse", "Problem", "MAX_BATCH_CALLS"]
+__all__ = [
+    "request",
+    "request_many",
+    "call",
+    "call_many",
+    "exchange",
+    "RpcResponse",
+    "Problem",
+    "MAX_BATCH_CALLS",
+]
+
+MAX_CALLS_PER_REQUEST = 200
 
 # What may take a node long, so that others should not wait for it in the same request.
 _SLOW_PREFIXES = ("eth_getLogs", "eth_getBlockReceipts", "debug_", "trace_")
@@ -98,6 +111,68 @@ def exchange(chain: Chain, calls: Sequence[Call]) -> list[RpcResponse]:
     except NodeFailure as failure:
         raise unavailable(failure) from failure
     return [response_of(answer) for answer in answers]
+
+
+def call(
+    chain: Chain,
+    contract: Contract,
+    name: str,
+    *arguments: object,
+    sender: str | None = None,
+    block: str = "latest",
+) -> Any:
+    """Call a contract's function without sending anything.
+
+    Args:
+        chain: Whom to ask.
+        contract: Which contract.
+        name: The function's name.
+        arguments: Its arguments.
+        sender: Who the call is from; None is nobody.
+        block: The block whose state is asked, as `eth_call` takes it.
+
+    Returns:
+        The result: the value itself if there is one, else a tuple; addresses in lower case.
+
+    Raises:
+        ContractRevertedError: The contract refused.
+        InvalidInputError: An argument does not fit its type.
+        NodeUnavailableError: No node answered properly.
+    """
+    return call_many(chain, [(contract, name, arguments)], sender=sender, block=block)[0]
+
+
+def call_many(
+    chain: Chain,
+    calls: Sequence[tuple[Contract, str, Sequence[object]]],
+    *,
+    sender: str | None = None,
+    block: str = "latest",
+) -> list[Any]:
+    """Call many functions in few requests; see `call`."""
+    found: list[Any] = []
+    origin = {} if sender is None else {"from": sender}
+    for start in range(0, len(calls), MAX_CALLS_PER_REQUEST):
+        chunk = calls[start : start + MAX_CALLS_PER_REQUEST]
+        functions = [contract.function(name, len(given)) for contract, name, given in chunk]
+        questions = [
+            {**origin, "to": contract.address, "data": "0x" + function.encode(*given).hex()}
+            for function, (contract, _, given) in zip(functions, chunk, strict=True)
+        ]
+        answers = request_many(chain, [("eth_call", [each, block]) for each in questions])
+        found += [
+            _result(function, answer) for function, answer in zip(functions, answers, strict=True)
+        ]
+    return found
+
+
+def _result(function: Function, answer: object) -> Any:
+    try:
+        return function.decode(data_bytes(answer))
+    except (ValueError, NodeUnavailableError) as error:
+        raise NodeUnavailableError(
+            f"the node gives what is not a valid result of {function.name}; try again later"
+        ) from error
 
 
 def _way_of(chain: Chain, calls: Sequence[Call]) -> Callable[[Sequence[Call]], Answers]:

@@ -12,9 +12,10 @@ from web3.exceptions import Web3RPCError
 
 from tael import errors
 from tael.chain import Chain, Sender, decode_revert, load, revert_from
-from tael.chain.artifacts import CONTRACTS, signature_of
-from tael.chain.refusals import ERRORS, SECTIONS, Refusal
 from tael.chain.reverts import BUILT_IN, revert_data
+from tael.contracts.artifacts import signature_of
+from tael.contracts.refusals import ERRORS, SECTIONS, Refusal
+from tael.contracts.registry import REGISTRY
 from tael.errors import (
     AlreadyDoneError,
     ContractRevertedError,
@@ -28,7 +29,7 @@ from tael.errors import (
 )
 from tael.rpc import request
 from tael.testing import start_node
-from tests.sdk.raw_contracts import ECHO, creation, signer
+from tests.support.raw_contracts import ECHO, creation, signer
 
 SAMPLES = {
     "address": "0x" + "ab" * 20,
@@ -43,7 +44,7 @@ SAMPLES = {
     "string": "words",
 }
 ALL_ERRORS = {
-    signature_of(entry): entry for contract in CONTRACTS for entry in load(contract).errors
+    signature_of(entry): entry for contract in REGISTRY.names for entry in load(contract).errors
 }
 
 

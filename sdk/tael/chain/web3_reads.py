@@ -15,12 +15,12 @@ from web3.exceptions import (
 )
 
 from tael.addresses import checksummed
-from tael.chain.artifacts import load
 from tael.chain.connection import Chain, pauses
 from tael.chain.jsonrpc import is_busy, response_of
 from tael.chain.node_errors import unavailable as _unavailable
 from tael.chain.reverts import revert_from
 from tael.chain.transport import NodeFailure
+from tael.contracts.artifacts import load
 from tael.errors import CodeMismatchError, NodeUnavailableError
 
 if TYPE_CHECKING:

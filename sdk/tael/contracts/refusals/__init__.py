@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from tael.chain.refusals.escrow import ESCROW
-from tael.chain.refusals.governance import GOVERNANCE
-from tael.chain.refusals.refusal import Refusal, Sections
-from tael.chain.refusals.solidity import SOLIDITY
-from tael.chain.refusals.token import TOKEN
+from tael.contracts.refusals.escrow import ESCROW
+from tael.contracts.refusals.governance import GOVERNANCE
+from tael.contracts.refusals.refusal import Refusal, Sections
+from tael.contracts.refusals.solidity import SOLIDITY
+from tael.contracts.refusals.token import TOKEN
 
 __all__ = ["ERRORS", "SECTIONS", "Refusal"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tael.chain.refusals.refusal import Refusal, Sections
+from tael.contracts.refusals.refusal import Refusal, Sections
 from tael.errors import (
     TermsRefusedError,
     UnknownRevertError,
