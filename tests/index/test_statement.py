@@ -32,8 +32,8 @@ from tael.reporting import (
 )
 from tael.reporting.cells import cell, in_pieces, without_guard
 from tael.store import Store
-from tests.sdk.activity import have_a_busy_day
-from tests.sdk.world import BANKS, CURRENCIES, World, cny
+from tests.support.activity import have_a_busy_day
+from tests.support.world import BANKS, CURRENCIES, World, cny
 
 
 def catch_up(world: World, store: Store) -> Index:

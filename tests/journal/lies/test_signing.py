@@ -12,10 +12,10 @@ from tael.errors import NodeUnavailableError, OutcomeUnknownError, TransactionRe
 from tael.journal import Fate, State
 from tael.outbox import FeePolicy
 from tests.journal.lies.nodes import ALWAYS, HUGE, agreeing, alone, count_of
-from tests.sdk.bank import client, held_of, journal_of, received, record, signed, transfer
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.waiting import wait_until
-from tests.sdk.world import World
+from tests.support.bank import client, held_of, journal_of, received, record, signed, transfer
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.waiting import wait_until
+from tests.support.world import World
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_what_offers_too_little_for_any_pool_is_replaced(
         if step == "journaled":
             proxies[0].calm()
 
-    bank._gateway.outbox.on_step = arm
+    bank._writer.outbox.on_step = arm
     proxies[0].arm("eth_getBlockByNumber", lie=free, times=ALWAYS)
     proxies[0].arm("eth_maxPriorityFeePerGas", lie="0x0", times=ALWAYS)
     with contextlib.suppress(TransactionRefusedError):
@@ -188,7 +188,7 @@ def test_a_fee_that_is_too_dear_fails_nobody_who_waits(
         if step == "journaled":
             proxies[0].arm("eth_getBlockByNumber", lie=dear, times=ALWAYS)
 
-    bank._gateway.outbox.on_step = arm
+    bank._writer.outbox.on_step = arm
     with pytest.raises(OutcomeUnknownError, match="not included"):
         transfer(bank, world, "T-1")
     proxies[0].calm()
