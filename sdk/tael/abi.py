@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 import eth_abi
-from eth_utils.address import is_address
+from eth_utils.address import is_address, to_canonical_address
 
 __all__ = ["decode", "encode"]
 
@@ -148,7 +148,7 @@ def _checked(value: str) -> bytes:
     # Few addresses are used often, and checking the sum of one takes a hash.
     if not is_address(value):
         raise ValueError(f"{value!r} is no address")
-    return bytes.fromhex(value[2:]).rjust(32, b"\0")
+    return to_canonical_address(value).rjust(32, b"\0")
 
 
 def _address(value: Any) -> bytes:
@@ -180,8 +180,9 @@ def _fixed(size: int) -> Encoder:
     def encode_(value: Any) -> bytes:
         if not isinstance(value, bytes):
             raise TypeError(f"{value!r} is no bytes")
-        if len(value) > size:
-            raise ValueError(f"{len(value)} bytes do not fit {size}")
+        # A shorter one would be padded: another value than was meant, if it was cut off somewhere.
+        if len(value) != size:
+            raise ValueError(f"{size} bytes are expected, not {len(value)}")
         return value.ljust(32, b"\0")
 
     return encode_

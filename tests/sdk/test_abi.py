@@ -68,6 +68,11 @@ def test_encoding_equals_eth_abi(
     check()
 
 
+@pytest.mark.parametrize("text", ["e5" * 20, "0X" + "e5" * 20, "0x" + "E5" * 20])
+def test_an_address_is_the_same_in_every_spelling(text: str) -> None:
+    assert encode(("address",), (text,)) == eth_abi.encode(("address",), (text,))
+
+
 @pytest.mark.threat("S20")
 @pytest.mark.parametrize(
     ("type_", "value"),
@@ -78,6 +83,7 @@ def test_encoding_equals_eth_abi(
         ("uint64", 1.0),
         ("uint8", "1"),
         ("bytes32", b"x" * 33),
+        ("bytes32", b"x" * 31),
         ("bytes32", "0x"),
         ("bool", 1),
         ("address", "0x12"),
