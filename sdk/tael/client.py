@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tael.chain import Chain, require_address
+from tael.contracts.calls import Contract
 from tael.journal import Journal
 from tael.manifest import Manifest
 from tael.outbox import FeePolicy, Finality, Outbox
 from tael.outbox.outbox import WAIT_SECONDS
 from tael.services.balances import Balances
-from tael.services.contracts import Contract
 from tael.services.directory import Directory
 from tael.services.gateway import Gateway
 from tael.services.operations import Operations

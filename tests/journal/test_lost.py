@@ -10,10 +10,19 @@ from tael import Chain
 from tael.errors import OutcomeUnknownError
 from tael.journal import Fate, State
 from tael.outbox import FeePolicy
-from tests.sdk.bank import SHORTLY, client, held_of, received, record, record_hash, signed, transfer
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.waiting import wait_until
-from tests.sdk.world import World
+from tests.support.bank import (
+    SHORTLY,
+    client,
+    held_of,
+    received,
+    record,
+    record_hash,
+    signed,
+    transfer,
+)
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.waiting import wait_until
+from tests.support.world import World
 
 
 @pytest.mark.threat("S02")

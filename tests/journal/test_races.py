@@ -11,9 +11,9 @@ from tael import Chain
 from tael.errors import StoreError, TransactionRefusedError
 from tael.journal import Journal, Order, State, body_hash
 from tael.store import Store
-from tests.sdk.bank import client, journal_of, record
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.world import World
+from tests.support.bank import client, journal_of, record
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.world import World
 
 GENESIS = "0x" + "11" * 32
 ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"

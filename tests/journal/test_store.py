@@ -27,8 +27,8 @@ from tael.store import Store, default_store_path
 from tael.store.migrate import MIGRATIONS, downgrade, upgrade
 from tael.store.revision import HEAD
 from tael.store.tables import chains, metadata
-from tests.sdk.bank import client, held_of, received, record, transfer
-from tests.sdk.world import World
+from tests.support.bank import client, held_of, received, record, transfer
+from tests.support.world import World
 
 
 def put(store: Store, chain_id: int) -> None:

@@ -24,7 +24,7 @@ from tael.errors import (
 )
 from tael.manifest import DeployedContract, Manifest
 from tael.store import Store
-from tests.sdk.world import World, cny
+from tests.support.world import World, cny
 
 
 def test_public_surface_exists_when_imported() -> None:

@@ -10,7 +10,7 @@ from tael.errors import NotPermittedError
 from tael.models import Verb
 from tael.services.directory import ESTIMATED_ENTRIES, FIXED_GAS, GAS_PER_ENTRY, MAX_ENTRIES
 from tael.store import Store
-from tests.sdk.world import World, cny, hkd
+from tests.support.world import World, cny, hkd
 
 HALF_A_BLOCK = 15_000_000
 

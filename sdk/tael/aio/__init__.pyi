@@ -7,6 +7,7 @@ from typing import Any, Literal
 from tael import qr
 from tael.chain import Chain
 from tael.client import Client
+from tael.contracts.calls import Contract
 from tael.events import Event, PaymentOpened
 from tael.manifest import Manifest
 from tael.models import (
@@ -29,8 +30,7 @@ from tael.models import (
 from tael.money import Currency, Money
 from tael.outbox import Change, FeePolicy, Finality
 from tael.outbox.lane import Step
-from tael.services.acts import Act
-from tael.services.contracts import Contract
+from tael.services.intents import Intent
 from tael.services.standing import Payment
 from tael.signers import Signer
 from tael.store import Store
@@ -195,7 +195,7 @@ class AsyncOperations:
         Schedule a governance operation of any of the deployment's contracts.
         """
     async def execute(
-        self, operation: ScheduledOperation, *, reference: str, act: Act | None = None
+        self, operation: ScheduledOperation, *, reference: str, intent: Intent | None = None
     ) -> Written:
         """As `Operations.execute`.
 

@@ -15,8 +15,8 @@ from tael.events import (
     decode_all,
 )
 from tael.models import Balance, Reserve, Written
-from tael.services.acts import Act
 from tael.services.gateway import require_money
+from tael.services.intents import Intent
 from tael.typed_data import Domain, cancel_digest, transfer_digest
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Balances:
             "issue",
             *body,
             reference=reference,
-            act=Act("issue", body, key),
+            intent=Intent("issue", body, key),
             find_first=find_first,
         )
 
@@ -168,7 +168,7 @@ class Balances:
             "redeem",
             *body,
             reference=reference,
-            act=Act("redeem", body, key),
+            intent=Intent("redeem", body, key),
             find_first=find_first,
         )
 
@@ -207,8 +207,8 @@ class Balances:
         payee = self._gateway.address(to, "payee")
         token = self._gateway.token(amount.currency)
         nonce = self._gateway.identifiers.transfer_nonce(reference)
-        act = Act(TRANSFER, (payer, payee, amount.amount_minor), nonce)
-        first = self._gateway.recall(token, act, reference)
+        intent = Intent(TRANSFER, (payer, payee, amount.amount_minor), nonce)
+        first = self._gateway.recall(token, intent, reference)
         if first is not None:
             return first
         valid_before = self._gateway.now() + valid_seconds
@@ -229,7 +229,7 @@ class Balances:
             *message,
             self._gateway.signer.sign_digest(digest),
             reference=reference,
-            act=replace(act, valid_before=valid_before),
+            intent=replace(intent, valid_before=valid_before),
             find_first=find_first,
             is_new=True,
         )
@@ -264,7 +264,7 @@ class Balances:
             # It is about the transfer of this reference, and so stands beside it in the journal.
             reference=reference,
             part=CANCEL_PART,
-            act=Act(CANCEL, (payer, nonce), nonce),
+            intent=Intent(CANCEL, (payer, nonce), nonce),
             find_first=lambda: self._gateway.find_last(token, AuthorizationCanceled, payer, nonce),
         )
 

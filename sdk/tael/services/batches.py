@@ -22,7 +22,7 @@ from tael.identifiers import check_reference
 from tael.journal import Item
 from tael.journal.journal import conflict as reference_conflict
 from tael.models import BatchOutcome, Written
-from tael.services.acts import Act, opening_act
+from tael.services.intents import Intent, opening_intent
 from tael.services.openings import conflict
 from tael.services.signatures import compact
 
@@ -151,18 +151,18 @@ class Batches:
             OutcomeUnknownError: What was sent for it before is still open.
         """
         gateway = self._gateway
-        act = Act(verb, body)
-        gateway.accept(gateway.escrow, act, reference)
+        intent = Intent(verb, body)
+        gateway.accept(gateway.escrow, intent, reference)
         return gateway.rejoin(reference)
 
     def _item(self, payment: SignedPayment) -> Item:
-        act = opening_act("authorize", payment.terms, payment.payment_id)
+        intent = opening_intent("authorize", payment.terms, payment.payment_id)
         return Item(
             payment.prepared.reference,
-            act.verb,
-            act.body_hash(self._gateway.escrow),
+            intent.verb,
+            intent.body_hash(self._gateway.escrow),
             payment.payment_id,
-            act.valid_before,
+            intent.valid_before,
         )
 
     def _order(
@@ -181,7 +181,7 @@ class Batches:
             *arguments,
             reference=reference,
             # The batch's own body says the rest, and a part has no other.
-            act=Act(verb, (ids,)),
+            intent=Intent(verb, (ids,)),
             part=part,
             gas=BATCH_GAS + GAS_PER_PAYMENT[verb] * len(ids),
             items=items,

@@ -10,15 +10,15 @@ from tael import qr
 from tael.errors import InvalidInputError
 from tael.events import AcceptanceSet, CardSet, DelegateSet, MerchantSet
 from tael.models import Acceptance, CardEntry, EntryStatus, MerchantRecord, Verb, Written
-from tael.services.acts import Act
 from tael.services.codes import sign_code, verify_code
 from tael.services.gateway import MAX_PAYMENT_MINOR
+from tael.services.intents import Intent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from tael.contracts.calls import Contract
     from tael.money import Currency
-    from tael.services.contracts import Contract
     from tael.services.gateway import Gateway
     from tael.signers import Signer
 
@@ -99,14 +99,14 @@ class Directory:
             wanted.category_code,
             wanted.name_hash,
         )
-        act = Act("setMerchant", words, merchant_id)
+        intent = Intent("setMerchant", words, merchant_id)
         return self._set(
-            act,
+            intent,
             words,
             reference,
             is_set=lambda: self.merchant(merchant_id) == wanted,
             made_by=(MerchantSet, merchant_id),
-            gas=self._gas(act.verb),
+            gas=self._gas(intent.verb),
         )
 
     def accept(
@@ -127,9 +127,9 @@ class Directory:
             for entry in entries
         ]
         escrow = self._gateway.escrow
-        act = Act("setAcceptances", (merchant_id, wanted), merchant_id)
+        intent = Intent("setAcceptances", (merchant_id, wanted), merchant_id)
         return self._set_list(
-            act,
+            intent,
             merchant_id,
             wanted,
             [(escrow, "acceptanceOf", (merchant_id, token)) for token, *_ in wanted],
@@ -228,7 +228,7 @@ class Directory:
         wanted = [self._card_words(entry) for entry in entries]
         escrow = self._gateway.escrow
         return self._set_list(
-            Act("setCards", (issuer, wanted)),
+            Intent("setCards", (issuer, wanted)),
             issuer,
             wanted,
             [(escrow, "cardOf", (issuer, card, token)) for card, token, *_ in wanted],
@@ -274,7 +274,7 @@ class Directory:
         who = gateway.address(delegate, "delegate")
         words = (who, int(verbs))
         return self._set(
-            Act("setDelegate", words),
+            Intent("setDelegate", words),
             words,
             reference,
             is_set=lambda: bool(verbs) and self.verbs(who) == verbs,
@@ -307,7 +307,7 @@ class Directory:
 
     def _set_list(
         self,
-        act: Act,
+        intent: Intent,
         owner: bytes | str,
         wanted: Sequence[tuple[object, ...]],
         reads: Sequence[tuple[Contract, str, Sequence[object]]],
@@ -316,18 +316,18 @@ class Directory:
         made_by: tuple[Any, ...],
     ) -> Written:
         """Set the entries of a list that stand otherwise; `reads` says how they stand."""
-        first = self._gateway.recall(self._gateway.escrow, act, reference)
+        first = self._gateway.recall(self._gateway.escrow, intent, reference)
         if first is not None:
             return first
         now = self._gateway.read_many(reads)
         changed = [entry for entry, old in zip(wanted, now, strict=True) if entry != _plain(old)]
         return self._set(
-            act,
+            intent,
             (owner, changed),
             reference,
             is_set=lambda: not changed,
             made_by=made_by,
-            gas=self._gas(act.verb, len(changed)),
+            gas=self._gas(intent.verb, len(changed)),
         )
 
     def _gas(self, verb: str, entries: int = 0) -> int | None:
@@ -338,7 +338,7 @@ class Directory:
 
     def _set(
         self,
-        act: Act,
+        intent: Intent,
         words: tuple[object, ...],
         reference: str,
         *,
@@ -348,7 +348,7 @@ class Directory:
     ) -> Written:
         """Write a state, unless it is there already: then the event that made it is the result."""
         gateway = self._gateway
-        first = gateway.recall(gateway.escrow, act, reference)
+        first = gateway.recall(gateway.escrow, intent, reference)
         if first is not None:
             return first
         if is_set():
@@ -357,16 +357,16 @@ class Directory:
                 raise InvalidInputError(
                     "The state is there without the event that made it; report it."
                 )
-            return gateway.note(gateway.escrow, act, event, reference)
+            return gateway.note(gateway.escrow, intent, event, reference)
         receipt = gateway.write(
             gateway.escrow,
-            act.verb,
+            intent.verb,
             *words,
             reference=reference,
-            act=act,
+            intent=intent,
             gas=gas,
         )
-        return gateway.written(receipt, reference, act.subject)
+        return gateway.written(receipt, reference, intent.subject)
 
 
 def _bounded(entries: Iterable[_Entry]) -> list[_Entry]:

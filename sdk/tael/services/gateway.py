@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from eth_abi.exceptions import DecodingError
 
 from tael.chain import require_address
+from tael.contracts.calls import Contract, Function
 from tael.errors import (
     AmountTypeError,
     ConfigurationError,
@@ -20,7 +21,6 @@ from tael.identifiers import MIN_SECRET_BYTES, Identifiers
 from tael.money import Currency, Money
 from tael.rpc import request_many
 from tael.secrets import Secret
-from tael.services.contracts import Contract, Function
 from tael.services.writing import Writing
 from tael.typed_data import Domain, escrow_domain
 

@@ -10,7 +10,7 @@ from tael.errors import ContractRevertedError, IdempotencyConflictError, Invalid
 from tael.events import PaymentAuthorized, PaymentCharged
 from tael.journal.journal import conflict as reference_conflict
 from tael.models import BatchOutcome
-from tael.services.acts import opening_act
+from tael.services.intents import opening_intent
 from tael.services.openings import conflict
 from tael.services.signatures import compact, is_signed_by
 
@@ -59,8 +59,8 @@ class Opening:
         is_issuer = consent is None and gateway.participant == terms.issuer
         if is_issuer:
             self._require_own_reference(terms, reference)
-        act = opening_act(verb, terms, payment_id)
-        first = gateway.recall(gateway.escrow, act, reference)
+        intent = opening_intent(verb, terms, payment_id)
+        first = gateway.recall(gateway.escrow, intent, reference)
         if first is not None:
             return first
         if is_issuer:
@@ -69,14 +69,14 @@ class Opening:
         if gateway.read(gateway.escrow, "paymentOf", payment_id)[0]:
             event = self._find_opening(kind, payment_id)
             if event is not None:
-                return gateway.note(gateway.escrow, act, event, reference)
+                return gateway.note(gateway.escrow, intent, event, reference)
         name, arguments = self._form(verb, payment, consent)
         return gateway.write_once(
             gateway.escrow,
             name,
             *arguments,
             reference=reference,
-            act=act,
+            intent=intent,
             find_first=lambda: self._find_opening(kind, payment_id),
             is_new=True,
         )
@@ -127,8 +127,8 @@ class Opening:
         for name, record in gateway.journal.find_many(list(names)).items():
             payment = names[name]
             id_ = payment.payment_id
-            act = opening_act(verb, payment.terms, id_)
-            if not record.stands_for(act.body_hash(gateway.escrow)):
+            intent = opening_intent(verb, payment.terms, id_)
+            if not record.stands_for(intent.body_hash(gateway.escrow)):
                 outcomes[id_] = BatchOutcome(id_, None, reference_conflict(name[1], record))
             elif record.is_done:
                 outcomes[id_] = BatchOutcome(id_, gateway.written_down(record, name[1]), None)
@@ -140,8 +140,8 @@ class Opening:
         if gateway.participant == terms.issuer:
             self._require_own_reference(terms, reference)
         name, arguments = self._form(verb, payment, None)
-        act = opening_act(verb, terms, payment.payment_id)
-        return gateway.order(gateway.escrow, name, *arguments, reference=reference, act=act)
+        intent = opening_intent(verb, terms, payment.payment_id)
+        return gateway.order(gateway.escrow, name, *arguments, reference=reference, intent=intent)
 
     def _finish(
         self,
@@ -171,8 +171,8 @@ class Opening:
             event = self._openings.find(id_)
         if event is None or not isinstance(event, _kind(verb)):
             return BatchOutcome(id_, None, refusal)
-        act = opening_act(verb, payment.terms, id_)
-        written = gateway.note(gateway.escrow, act, event, payment.prepared.reference)
+        intent = opening_intent(verb, payment.terms, id_)
+        written = gateway.note(gateway.escrow, intent, event, payment.prepared.reference)
         return BatchOutcome(id_, written, None)
 
     # Both

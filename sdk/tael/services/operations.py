@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from tael.errors import IdempotencyConflictError
 from tael.events import OperationScheduled, decode_all
 from tael.models import ScheduledOperation, Written
-from tael.services.acts import Act
+from tael.services.intents import Intent
 
 if TYPE_CHECKING:
-    from tael.services.contracts import Contract
+    from tael.contracts.calls import Contract
     from tael.services.gateway import Gateway
 
 # One reference stands for the operation from its announcement to its end: the effect is part 0.
@@ -77,8 +77,8 @@ class Operations:
             return found
         data = contract.function(name, len(arguments)).encode(*arguments)
         gateway = self._gateway
-        act = Act("schedule", (contract.address, data))
-        if gateway.recall(gateway.governance, act, reference, part=SCHEDULE_PART) is not None:
+        intent = Intent("schedule", (contract.address, data))
+        if gateway.recall(gateway.governance, intent, reference, part=SCHEDULE_PART) is not None:
             raise IdempotencyConflictError(
                 f"What {reference!r} scheduled was cancelled or has expired; nothing was sent. Use "
                 "a new reference to schedule it again."
@@ -90,7 +90,7 @@ class Operations:
             data,
             0,
             reference=reference,
-            act=act,
+            intent=intent,
             part=SCHEDULE_PART,
         )
         written = gateway.written(receipt, reference)
@@ -100,14 +100,14 @@ class Operations:
         return self._scheduled(contract, name, data, event.schedule, written)
 
     def execute(
-        self, operation: ScheduledOperation, *, reference: str, act: Act | None = None
+        self, operation: ScheduledOperation, *, reference: str, intent: Intent | None = None
     ) -> Written:
         """Execute an operation that is ready.
 
         Args:
             operation: Which.
             reference: The operator's reference.
-            act: What it is to do, for a service that knows; None is the call as it is.
+            intent: What it is to do, for a service that knows; None is the call as it is.
 
         Raises:
             WrongTimeError: It is not ready yet, or has expired.
@@ -116,9 +116,9 @@ class Operations:
         Source: OpenZeppelin `AccessManager.execute`.
         """
         gateway = self._gateway
-        if act is None:
-            act = Act("execute", (operation.target, operation.data))
-        first = gateway.recall(gateway.governance, act, reference)
+        if intent is None:
+            intent = Intent("execute", (operation.target, operation.data))
+        first = gateway.recall(gateway.governance, intent, reference)
         if first is not None:
             return first
         receipt = gateway.write(
@@ -127,7 +127,7 @@ class Operations:
             operation.target,
             operation.data,
             reference=reference,
-            act=act,
+            intent=intent,
         )
         return gateway.written(receipt, reference, operation.operation_id)
 

@@ -23,9 +23,9 @@ from tael.models import (
     SignedPayment,
     Written,
 )
-from tael.services.acts import Act
 from tael.services.batches import Batches
 from tael.services.gateway import MAX_PAYMENT_MINOR, require_money
+from tael.services.intents import Intent
 from tael.services.opening import Opening
 from tael.services.openings import Openings
 from tael.services.preparing import Preparation
@@ -243,7 +243,7 @@ class Payments(Preparation, Standing):
             terms.parties,
             terms.packed,
             reference=reference,
-            act=Act("reclaim", (payment_id,), payment_id),
+            intent=Intent("reclaim", (payment_id,), payment_id),
             find_first=lambda: self._gateway.find_last(escrow, PaymentReclaimed, payment_id),
         )
 
@@ -285,7 +285,7 @@ class Payments(Preparation, Standing):
             terms.packed,
             total_minor,
             reference=reference,
-            act=Act(verb, (payment_id, total_minor), payment_id, total_minor),
+            intent=Intent(verb, (payment_id, total_minor), payment_id, total_minor),
             find_first=find_first,
         )
 

@@ -20,16 +20,16 @@ from tael.journal import Order, Outcome, State
 from tael.journal.journal import conflict
 from tael.models import Written
 from tael.outbox.receipts import receipt_in
-from tael.services.acts import GAS_BOUNDS, Act
+from tael.services.intents import GAS_BOUNDS, Intent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tael.chain import Chain, Receipt
+    from tael.contracts.calls import Contract
     from tael.events import Event
     from tael.journal import Item, Journal, Record
     from tael.outbox import Outbox, Ticket
-    from tael.services.contracts import Contract
     from tael.signers import Signer
 
 
@@ -85,7 +85,7 @@ class Writing:
         name: str,
         *arguments: object,
         reference: str,
-        act: Act | None = None,
+        intent: Intent | None = None,
         part: int = 0,
         gas: int | None = None,
         items: Sequence[Item] = (),
@@ -97,12 +97,12 @@ class Writing:
             name: The function's name.
             arguments: Its arguments.
             reference: The caller's reference for this write.
-            act: What the call is to do, where that is more or less than its arguments say.
+            intent: What the call is to do, where that is more or less than its arguments say.
             part: Where one reference stands for several transactions: which of them.
             gas: A limit that is known to suffice; None estimates.
             items: The payments of a batch.
         """
-        what = Act(name, arguments) if act is None else act
+        what = Intent(name, arguments) if intent is None else intent
         return Order(
             participant=self.participant,
             reference=check_reference(reference),
@@ -132,7 +132,7 @@ class Writing:
         name: str,
         *arguments: object,
         reference: str,
-        act: Act | None = None,
+        intent: Intent | None = None,
         part: int = 0,
         gas: int | None = None,
     ) -> Receipt:
@@ -144,12 +144,12 @@ class Writing:
             OutcomeUnknownError: Nobody knows whether it is in a block.
         """
         order = self.order(
-            contract, name, *arguments, reference=reference, act=act, part=part, gas=gas
+            contract, name, *arguments, reference=reference, intent=intent, part=part, gas=gas
         )
         return self.outbox.send(self.signer, order)
 
     def recall(
-        self, contract: Contract, act: Act, reference: str, *, part: int = 0
+        self, contract: Contract, intent: Intent, reference: str, *, part: int = 0
     ) -> Written | None:
         """The first result of a reference whose write is done; no node is asked.
 
@@ -159,7 +159,7 @@ class Writing:
         record = self.journal.find(self.participant, check_reference(reference), part)
         if record is None:
             return None
-        if not record.stands_for(act.body_hash(contract)):
+        if not record.stands_for(intent.body_hash(contract)):
             raise conflict(reference, record)
         return self.written_down(record, reference) if record.is_done else None
 
@@ -238,7 +238,9 @@ class Writing:
             return True
         return event.at.block_number <= finality.final_number(self.chain)
 
-    def accept(self, contract: Contract, act: Act, reference: str, *, part: int = 0) -> Record:
+    def accept(
+        self, contract: Contract, intent: Intent, reference: str, *, part: int = 0
+    ) -> Record:
         """Write down what a reference stands for, before anything for it is signed.
 
         Raises:
@@ -248,14 +250,14 @@ class Writing:
             Order(
                 participant=self.participant,
                 reference=check_reference(reference),
-                verb=act.verb,
-                body_hash=act.body_hash(contract),
+                verb=intent.verb,
+                body_hash=intent.body_hash(contract),
                 to=contract.address,
                 data=b"",
                 part=part,
-                subject=act.subject,
-                total_minor=act.total_minor,
-                valid_before=act.valid_before,
+                subject=intent.subject,
+                total_minor=intent.total_minor,
+                valid_before=intent.valid_before,
             )
         )
 
@@ -271,7 +273,7 @@ class Writing:
         return max((record.part for record in parts), default=0)
 
     def note(
-        self, contract: Contract, act: Act, event: Event, reference: str, *, part: int = 0
+        self, contract: Contract, intent: Intent, event: Event, reference: str, *, part: int = 0
     ) -> Written:
         """Write down that the chain has this write already, and give its first result.
 
@@ -281,8 +283,8 @@ class Writing:
         Raises:
             IdempotencyConflictError: The reference stands for something else.
         """
-        written = self.written_before(event, reference, act.subject)
-        record = self.accept(contract, act, reference, part=part)
+        written = self.written_before(event, reference, intent.subject)
+        record = self.accept(contract, intent, reference, part=part)
         if self.is_final(event):
             if not record.is_done:
                 self.journal.settle([found_elsewhere(record, event, written.gas_used)])
@@ -295,7 +297,7 @@ class Writing:
         name: str,
         *arguments: object,
         reference: str,
-        act: Act,
+        intent: Intent,
         find_first: Callable[[], Event | None],
         part: int = 0,
         gas: int | None = None,
@@ -311,26 +313,26 @@ class Writing:
             name: Function.
             arguments: Its arguments.
             reference: The caller's reference.
-            act: What it is to do.
+            intent: What it is to do.
             find_first: Looks for the event of the same write; it raises `IdempotencyConflictError`
                 if it finds one with another body.
             part: Where one reference stands for several transactions: which of them.
             gas: A limit that is known to suffice; None estimates.
             is_new: Whether the journal was asked a moment ago, and does not know the reference.
         """
-        first = None if is_new else self.recall(contract, act, reference, part=part)
+        first = None if is_new else self.recall(contract, intent, reference, part=part)
         if first is not None:
             return first
         try:
             receipt = self.write(
-                contract, name, *arguments, reference=reference, act=act, part=part, gas=gas
+                contract, name, *arguments, reference=reference, intent=intent, part=part, gas=gas
             )
         except ContractRevertedError:
             event = find_first()
             if event is None:
                 raise
-            return self.note(contract, act, event, reference, part=part)
-        return self.written(receipt, reference, act.subject)
+            return self.note(contract, intent, event, reference, part=part)
+        return self.written(receipt, reference, intent.subject)
 
 
 def found_elsewhere(record: Record, event: Event, gas_used: int | None = None) -> Outcome:

@@ -13,10 +13,20 @@ from tael.journal import State
 from tael.raw_transaction import read_plain
 from tael.store import Store
 from tests.journal.lies.nodes import ALWAYS, HUGE, agreeing, alone, count_of
-from tests.sdk.bank import DEEP, SHORTLY, client, held_of, mine, received, record, signed, transfer
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.waiting import wait_until
-from tests.sdk.world import World
+from tests.support.bank import (
+    DEEP,
+    SHORTLY,
+    client,
+    held_of,
+    mine,
+    received,
+    record,
+    signed,
+    transfer,
+)
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.waiting import wait_until
+from tests.support.world import World
 
 
 @pytest.mark.threat("S10")

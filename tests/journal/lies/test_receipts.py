@@ -12,10 +12,10 @@ from tael import Chain
 from tael.errors import OutcomeUnknownError
 from tael.journal import Fate, State
 from tests.journal.lies.nodes import ALWAYS, HUGE, agreeing, alone
-from tests.sdk.bank import client, held_of, received, record, record_hash, signed, transfer
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.waiting import wait_until
-from tests.sdk.world import World, cny
+from tests.support.bank import client, held_of, received, record, record_hash, signed, transfer
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.waiting import wait_until
+from tests.support.world import World, cny
 
 
 @pytest.mark.parametrize("connect", [alone, agreeing])

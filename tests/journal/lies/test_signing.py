@@ -12,10 +12,10 @@ from tael.errors import NodeUnavailableError, OutcomeUnknownError, TransactionRe
 from tael.journal import Fate, State
 from tael.outbox import FeePolicy
 from tests.journal.lies.nodes import ALWAYS, HUGE, agreeing, alone, count_of
-from tests.sdk.bank import client, held_of, journal_of, received, record, signed, transfer
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.waiting import wait_until
-from tests.sdk.world import World
+from tests.support.bank import client, held_of, journal_of, received, record, signed, transfer
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.waiting import wait_until
+from tests.support.world import World
 
 
 @pytest.mark.parametrize(

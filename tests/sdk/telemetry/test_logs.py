@@ -23,11 +23,11 @@ from tael.outbox import FeePolicy
 from tael.store import Store
 from tael.telemetry import steps
 from tael.telemetry.logs import FIELDS, StepLog
-from tests.sdk.bank import DEEP, SHORTLY, client, transfer
-from tests.sdk.faulty_proxy import FaultyProxy
 from tests.sdk.telemetry.heard import Heard
-from tests.sdk.waiting import wait_until
-from tests.sdk.world import World, cny
+from tests.support.bank import DEEP, SHORTLY, client, transfer
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.waiting import wait_until
+from tests.support.world import World, cny
 
 # Steps
 

@@ -23,10 +23,10 @@ from tael.errors import (
 )
 from tael.store import Store
 from tael.telemetry.counts import BOUNDS_SECONDS, COUNTS, Counts
-from tests.sdk.bank import DEEP, SHORTLY, client, transfer
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.waiting import wait_until
-from tests.sdk.world import World, cny
+from tests.support.bank import DEEP, SHORTLY, client, transfer
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.waiting import wait_until
+from tests.support.world import World, cny
 
 Values = dict[tuple[str, ...], float]
 
