@@ -19,7 +19,6 @@ from tael.models import (
     BatchOutcome,
     Consent,
     PaymentStatus,
-    PreparedPayment,
     SignedPayment,
     Written,
 )
@@ -39,8 +38,7 @@ if TYPE_CHECKING:
     from tael.money import Money
     from tael.services.directory import Directory
     from tael.services.gateway import Gateway
-
-    Payment = Terms | PreparedPayment | SignedPayment | PaymentStatus | bytes | str
+    from tael.services.standing import Payment
 
 
 class Payments(Preparation, Standing):
