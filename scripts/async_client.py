@@ -332,9 +332,9 @@ def _reader(function: Function) -> type | None:
     returned, module = str(function.__annotations__.get("return", "")), function.__module__
     source = import_module(_imported(module).get(returned, module))
     kind = getattr(source, returned, None)
-    if not isinstance(kind, type) or not any(is_iteration(each) for _, each in public_methods(kind)):
-        return None
-    return kind
+    if isinstance(kind, type) and any(is_iteration(each) for _, each in public_methods(kind)):
+        return kind
+    return None
 
 
 def _passed_on(function: Function, *, iterates: bool = False) -> str:

@@ -13,7 +13,7 @@ from tael.aio.connection import THREADS, Connection
 from tael.client import Client
 from tael.outbox.outbox import WAIT_SECONDS
 from tael.services.balances import DEFAULT_VALID_SECONDS
-from tael.services.preparing import AUTHORIZE_SECONDS, HOLD_SECONDS, REFUND_SECONDS
+from tael.services.preparation import AUTHORIZE_SECONDS, HOLD_SECONDS, REFUND_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from tael.outbox import Change, FeePolicy, Finality
     from tael.outbox.lane import Step
     from tael.services.intents import Intent
-    from tael.services.standing import Payment
+    from tael.services.payment_status import Payment
     from tael.signers import Signer
     from tael.store import Store
     from tael.terms import Terms
@@ -606,34 +606,6 @@ class AsyncPayments:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def status(self, payment: Payment) -> PaymentStatus:
-        """How a payment stands, and what may be done with it until when.
-
-        Raises:
-            WrongStateError: It was never opened.
-        """
-        return await self._connection.run(lambda client: client.payments.status(payment))
-
-    async def terms(self, payment: Payment) -> Terms:
-        """The terms of a payment; from an id alone they are read from the event that opened it.
-
-        Raises:
-            WrongStateError: It was never opened.
-        """
-        return await self._connection.run(lambda client: client.payments.terms(payment))
-
-    async def id_of(self, payment: Payment) -> bytes:
-        """A payment's id, 32 bytes.
-
-        Raises:
-            InvalidInputError: Neither an id nor a payment.
-        """
-        return await self._connection.run(lambda client: client.payments.id_of(payment))
-
-    async def find(self, reference: str) -> PaymentStatus | None:
-        """The payment that the client's participant opened as issuer under a reference, or None."""
-        return await self._connection.run(lambda client: client.payments.find(reference))
-
     async def prepare(
         self,
         *,
@@ -925,6 +897,34 @@ class AsyncPayments:
             lambda client: client.payments.reclaim(payment, reference=reference)
         )
 
+    async def status(self, payment: Payment) -> PaymentStatus:
+        """How a payment stands, and what may be done with it until when.
+
+        Raises:
+            WrongStateError: It was never opened.
+        """
+        return await self._connection.run(lambda client: client.payments.status(payment))
+
+    async def terms(self, payment: Payment) -> Terms:
+        """The terms of a payment; from an id alone they are read from the event that opened it.
+
+        Raises:
+            WrongStateError: It was never opened.
+        """
+        return await self._connection.run(lambda client: client.payments.terms(payment))
+
+    async def id_of(self, payment: Payment) -> bytes:
+        """A payment's id, 32 bytes.
+
+        Raises:
+            InvalidInputError: Neither an id nor a payment.
+        """
+        return await self._connection.run(lambda client: client.payments.id_of(payment))
+
+    async def find(self, reference: str) -> PaymentStatus | None:
+        """The payment that the client's participant opened as issuer under a reference, or None."""
+        return await self._connection.run(lambda client: client.payments.find(reference))
+
     async def opening(self, payment_id: bytes) -> PaymentOpened | None:
         """The event that opened a payment; None if none did."""
         return await self._connection.run(lambda client: client.payments.opening(payment_id))
@@ -1199,11 +1199,11 @@ class AsyncClient:
         """One of the deployment's contracts, to schedule an operation for.
 
         Args:
-            kind: ``SettlementToken``, ``PaymentEscrow`` or ``Governance``.
-            currency: Of the token.
+            kind: Its Solidity name, as ``PaymentEscrow``.
+            currency: Of a token.
 
         Raises:
-            KeyError: There is no such kind of contract.
+            KeyError: There is no such kind of contract, or none stands in this deployment.
         """
         return await self._connection.run(lambda client: client.contract(kind, currency))
 
