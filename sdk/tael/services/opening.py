@@ -366,7 +366,7 @@ def _ordinary_signature(payment: SignedPayment) -> tuple[bytes, bytes]:
     words = compact(payment.card_signature)
     if words is None:
         raise InvalidInputError(
-            f"The signature of payment 0x{payment.payment_id.hex()} is no ordinary key's; "
+            f"The signature of payment 0x{payment.payment_id.hex()} is not an ordinary key's; "
             "authorize it alone."
         )
     return words
