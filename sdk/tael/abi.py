@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 import eth_abi
-from eth_utils.address import is_address, to_canonical_address
+from eth_utils.address import is_address
 
 __all__ = ["decode", "encode"]
 
@@ -146,9 +146,9 @@ def _static_size(type_: str) -> int:
 @lru_cache(maxsize=4096)
 def _checked(value: str) -> bytes:
     # Few addresses are used often, and checking the sum of one takes a hash.
-    if not is_address(value):
+    if value[:2] != "0x" or not is_address(value):
         raise ValueError(f"{value!r} is no address")
-    return to_canonical_address(value).rjust(32, b"\0")
+    return bytes.fromhex(value[2:]).rjust(32, b"\0")
 
 
 def _address(value: Any) -> bytes:

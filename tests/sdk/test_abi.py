@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import eth_abi
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tael.abi import decode, encode
@@ -60,6 +60,7 @@ FUNCTIONS = sorted(
 def test_encoding_equals_eth_abi(
     name: str, inputs: tuple[str, ...], outputs: tuple[str, ...]
 ) -> None:
+    @settings(deadline=None)
     @given(st.tuples(*map(values_of, inputs)), st.tuples(*map(values_of, outputs)))
     def check(arguments: tuple, results: tuple) -> None:
         assert encode(inputs, arguments) == eth_abi.encode(inputs, arguments)
@@ -67,11 +68,6 @@ def test_encoding_equals_eth_abi(
         assert decode(outputs, encoded) == eth_abi.decode(outputs, encoded)
 
     check()
-
-
-@pytest.mark.parametrize("text", ["e5" * 20, "0X" + "e5" * 20, "0x" + "E5" * 20])
-def test_an_address_is_the_same_in_every_spelling(text: str) -> None:
-    assert encode(("address",), (text,)) == eth_abi.encode(("address",), (text,))
 
 
 @pytest.mark.threat("S20")
@@ -88,6 +84,7 @@ def test_an_address_is_the_same_in_every_spelling(text: str) -> None:
         ("bytes32", "0x"),
         ("bool", 1),
         ("address", "0x12"),
+        ("address", "e5" * 20),
         ("address", 5),
         ("address", "0x" + "zz" * 20),
         ("bytes", "text"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from eth_account.messages import encode_typed_data
 from eth_utils import keccak, to_checksum_address
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tael import typed_data
@@ -100,6 +100,7 @@ def test_every_type_that_is_signed_is_compared() -> None:
 
 @pytest.mark.parametrize("declaration", DIGESTS, ids=lambda text: text.split("(")[0])
 def test_digest_and_document_are_those_of_eth_account(declaration: str) -> None:
+    @settings(deadline=None)
     @given(DOMAINS, values_of(declaration))
     def check(domain: Domain, values: Values) -> None:
         wanted = document_of(declaration, domain, values)
