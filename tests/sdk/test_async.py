@@ -340,6 +340,35 @@ def test_nothing_is_asked_of_a_client_that_is_not_open(world: World, bank: Async
     run(main)
 
 
+def test_closing_waits_for_a_call_that_was_just_beginning(
+    bank: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, go = threading.Event(), threading.Event()
+
+    async def main() -> None:
+        await bank.open()
+        connection, loop_thread = bank._connection, threading.get_ident()
+        require_open = connection._require_open
+
+        def slowly() -> None:
+            require_open()
+            if threading.get_ident() != loop_thread:
+                asked.set()
+                assert go.wait(WAIT_SECONDS)
+
+        monkeypatch.setattr(connection, "_require_open", slowly)
+        call = asyncio.create_task(bank.now())
+        await until(asked.is_set)
+        closing = asyncio.create_task(bank.close())
+        await asyncio.sleep(0.5)
+        assert not closing.done()
+        go.set()
+        assert await call
+        await closing
+
+    run(main)
+
+
 # Cancelling
 
 

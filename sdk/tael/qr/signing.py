@@ -12,14 +12,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Protocol
 
-from eth_utils.address import to_canonical_address
-
+from tael.addresses import address_bytes
 from tael.errors import InvalidInputError
 from tael.qr.model import Initiation, MerchantCode
 from tael.qr.names import compute_name_hash, find_name_danger
 from tael.qr.tael_templates import (
     MERCHANT_BYTES,
-    SIGNATURE_BYTES,
     SIGNER_CHECK_BYTES,
     UETR_BYTES,
     TaelPayload,
@@ -27,6 +25,7 @@ from tael.qr.tael_templates import (
     check_terms,
     to_address,
 )
+from tael.signatures import compact
 from tael.typed_data import Message, dynamic_code, escrow_domain, static_code
 
 __all__ = ["MerchantSigner", "TypedDataSigner", "list_names", "sign"]
@@ -131,8 +130,8 @@ def sign(
         merchant_id=merchant_id,
         uetr=uetr,
         expires_at=expires_at,
-        signer_check=to_canonical_address(signer.address)[:SIGNER_CHECK_BYTES],
-        signature=_compact(_signature(message, signer)),
+        signer_check=address_bytes(signer.address)[:SIGNER_CHECK_BYTES],
+        signature=_signature(message, signer),
     )
     account, payment, proof = attach_templates(code, payload)
     return replace(
@@ -151,24 +150,18 @@ def list_names(code: MerchantCode) -> list[str]:
 
 
 def _signature(message: Message, signer: MerchantSigner | TypedDataSigner) -> bytes:
-    if not hasattr(signer, "sign_typed_data"):
-        return signer.sign_digest(message.digest)
-    document = message.document()
-    kind = document["primaryType"]
-    signed = signer.sign_typed_data(
-        document["domain"], {kind: document["types"][kind]}, document["message"]
-    )
-    return bytes(signed.signature)
-
-
-def _compact(signature: bytes) -> bytes:
-    if len(signature) == SIGNATURE_BYTES:
-        return signature
-    if len(signature) != SIGNATURE_BYTES + 1 or signature[64] not in {0, 1, 27, 28}:
+    if hasattr(signer, "sign_typed_data"):
+        document = message.document()
+        kind = document["primaryType"]
+        made = signer.sign_typed_data(
+            document["domain"], {kind: document["types"][kind]}, document["message"]
+        ).signature
+    else:
+        made = signer.sign_digest(message.digest)
+    words = compact(bytes(made))
+    if words is None:
         raise InvalidInputError("The signer returned no 65-byte signature; use an EOA's key.")
-    parity = signature[64] - 27 if signature[64] >= 27 else signature[64]
-    s = int.from_bytes(signature[32:64], "big") | parity << 255
-    return signature[:32] + s.to_bytes(32, "big")
+    return b"".join(words)
 
 
 def _check_sizes(merchant_id: bytes, uetr: bytes | None) -> None:

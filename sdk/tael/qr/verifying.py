@@ -8,11 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eth_keys.datatypes import Signature
-from eth_keys.exceptions import BadSignature
-from eth_utils.address import to_canonical_address, to_checksum_address
-from eth_utils.exceptions import ValidationError
-
+from tael.addresses import address_bytes, checksummed
 from tael.errors import (
     CodeExpiredError,
     CurrencyMismatchError,
@@ -36,14 +32,13 @@ from tael.qr.names import (
 )
 from tael.qr.signing import list_names
 from tael.qr.tael_templates import SIGNER_CHECK_BYTES, TaelPayload, read_templates, to_address
+from tael.signatures import recover
 from tael.typed_data import Message, dynamic_code, escrow_domain, static_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 __all__ = ["MerchantEntry", "VerifiedCode", "verify"]
-
-_SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 @dataclass(frozen=True)
@@ -209,31 +204,18 @@ def _build_expected(
 
 
 def _check_signature(payload: TaelPayload, message: Message, entry: MerchantEntry) -> None:
-    recovered = _recover(message.digest, payload.signature)
-    if recovered == to_canonical_address(to_address(entry.signer, "signer")):
+    recovered = recover(message.digest, (payload.signature[:32], payload.signature[32:]))
+    if recovered == address_bytes(to_address(entry.signer, "signer")):
         return
     if recovered is not None and recovered[:SIGNER_CHECK_BYTES] == payload.signer_check:
         raise WrongSignerError(
-            f"The code is signed by {to_checksum_address(recovered)}, which is not this merchant's "
+            f"The code is signed by {checksummed(recovered)}, which is not this merchant's "
             "key: another merchant's, or one since replaced. Do not pay; ask for a new code."
         )
     raise SignatureMismatchError(
         "The code was altered after the merchant signed it (amount, currency, merchant, UETR or "
         "expiry). Do not pay it."
     )
-
-
-def _recover(digest: bytes, signature: bytes) -> bytes | None:
-    """The address that made a compact signature, or None when nobody can have."""
-    r, parity_and_s = signature[:32], int.from_bytes(signature[32:], "big")
-    parity, s = parity_and_s >> 255, parity_and_s & (2**255 - 1)
-    if not 0 < s <= _SECP256K1_ORDER // 2:
-        return None
-    try:
-        made = Signature(vrs=(parity, int.from_bytes(r, "big"), s))
-        return made.recover_public_key_from_msg_hash(digest).to_canonical_address()
-    except (BadSignature, ValidationError):
-        return None
 
 
 def _find_token(code: MerchantCode, token_for_currency: Mapping[str, str]) -> str | None:
