@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tael.chain.addresses import require_address
+from tael.addresses import require_address
 from tael.errors import InvalidInputError
 from tael.reporting.cells import without_guard
 from tael.reporting.csv_files import BadRow, read_csv

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tael.chain.addresses import require_address
+from tael.addresses import require_address
 from tael.errors import InvalidInputError, LedgerError
 from tael.index.deployed import read_cursor
 from tael.index.kinds import Standing
