@@ -9,7 +9,7 @@ import pytest
 
 from tael import Chain
 from tael.errors import StoreError, TransactionRefusedError
-from tael.journal import Journal, Order, State, body_hash
+from tael.journal import Journal, Order, WriteState, body_hash
 from tael.store import Store
 from tests.sdk.bank import client, journal_of, record
 from tests.sdk.faulty_proxy import FaultyProxy
@@ -29,7 +29,7 @@ def test_refuse_takes_the_same_reference_twice_in_one_group(store: Store) -> Non
     assert [each.record.id for each in decisions if each.record] == [1, 1]
     record = journal.find(ADDRESS, "A")
     assert record is not None
-    assert record.state is State.REFUSED
+    assert record.state is WriteState.REFUSED
 
 
 def test_accept_and_refuse_take_a_reference_that_others_write_at_the_same_moment(
@@ -101,7 +101,7 @@ def test_two_keys_sign_the_same_reference_once(database: str) -> None:
     assert errors == []
     assert sorted(signed) == sorted(references)
     records = first.find_many([(ADDRESS, reference, 0) for reference in references])
-    assert {record.state for record in records.values()} == {State.SIGNED}
+    assert {record.state for record in records.values()} == {WriteState.SIGNED}
 
 
 def approval(world: World, reference: str) -> Order:

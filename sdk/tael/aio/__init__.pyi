@@ -28,7 +28,7 @@ from tael.models import (
 )
 from tael.money import Currency, Money
 from tael.outbox import Change, FeePolicy, Finality
-from tael.outbox.lane import Step
+from tael.outbox.environment import SendingStep
 from tael.services.acts import Act
 from tael.services.contracts import Contract
 from tael.services.standing import Payment
@@ -481,7 +481,7 @@ class AsyncClient:
         fees: FeePolicy | None = None,
         finality: Finality | str | None = None,
         simulate: bool = True,
-        on_step: Step | None = None,
+        on_step: SendingStep | None = None,
         threads: int = 64,
     ) -> None:
         """What `Client` takes, and the number of threads."""

@@ -19,7 +19,7 @@ from tael.events import (
     topic_of,
 )
 from tael.identifiers import check_reference
-from tael.journal import Fate, State
+from tael.journal import Fate, WriteState
 from tael.models import Evidence, Resolution
 from tael.outbox.receipts import receipt_in
 from tael.services.writing import found_elsewhere
@@ -76,17 +76,17 @@ class Outcomes:
     # From the journal
 
     def _one(self, record: Record) -> Resolution:
-        if record.state is State.FINAL:
+        if record.state is WriteState.FINAL:
             return _settled(record, "final", "the journal has it as final")
-        if record.state in (State.SIGNED, State.INCLUDED):
+        if record.state in (WriteState.SIGNED, WriteState.INCLUDED):
             # What waits may be included by now, and what was included undone.
             self._look()
             record = self._gateway.journal.record(record.id)
-            if record.state is State.FINAL:
+            if record.state is WriteState.FINAL:
                 return _settled(record, "final", "the chain has it in a block that is final")
         if record.is_done:
             return self._done(record)
-        if record.state is State.SIGNED:
+        if record.state is WriteState.SIGNED:
             carrier = record.id if record.carrier is None else record.carrier
             signed = self._gateway.journal.transactions_of(carrier)
             newest = signed[-1]
@@ -145,7 +145,7 @@ class Outcomes:
                 else f"transaction {alive[-1].hash} may still be included",
                 "submitted",
             )
-        if record.state is State.ACCEPTED and record.verb not in _WITH_KEYS:
+        if record.state is WriteState.ACCEPTED and record.verb not in _WITH_KEYS:
             # It may stand already, by a transaction of a journal that was lost: nothing on the
             # chain tells whose order a state came from.
             return _open(
@@ -353,7 +353,7 @@ def _open(record: Record, signed: list[SignedTransaction], why: str, status: Any
 
 
 def _refusal(record: Record) -> Any:
-    if record.state is not State.REFUSED or record.refusal is None:
+    if record.state is not WriteState.REFUSED or record.refusal is None:
         return None
     return decode_revert(record.refusal, transaction_hash=record.transaction_hash)
 

@@ -16,7 +16,7 @@ from tael.errors import (
 )
 from tael.events import decode, topic_of
 from tael.identifiers import check_reference
-from tael.journal import Order, Outcome, State
+from tael.journal import Order, Outcome, WriteState
 from tael.journal.journal import conflict
 from tael.models import Written
 from tael.outbox.receipts import receipt_in
@@ -172,7 +172,7 @@ class Writing:
             gas_used=record.gas_used or 0,
             repeated=True,
             subject=record.subject,
-            status="final" if record.state is State.FINAL else "included",
+            status="final" if record.state is WriteState.FINAL else "included",
         )
 
     def await_open(self, record: Record) -> Record:
@@ -181,7 +181,7 @@ class Writing:
         Raises:
             OutcomeUnknownError: It is still open.
         """
-        if record.state is not State.SIGNED:
+        if record.state is not WriteState.SIGNED:
             return record
         with contextlib.suppress(ContractRevertedError, TransactionRefusedError):
             self.wait(self.outbox.rejoin(self.signer, record))
@@ -337,7 +337,7 @@ def found_elsewhere(record: Record, event: Event, gas_used: int | None = None) -
     """What became of a write that another transaction than its own brought about, for good."""
     return Outcome(
         record.id,
-        State.FINAL,
+        WriteState.FINAL,
         transaction_hash=event.at.transaction_hash,
         block_number=event.at.block_number,
         block_hash=event.at.block_hash,
