@@ -7,7 +7,7 @@ import tempfile
 
 import pytest
 
-pytest_plugins = ["tests.canary.plugin"]
+pytest_plugins = ["tests.support.canary.plugin"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -36,7 +36,7 @@ from tael.store import Store  # noqa: E402
 from tael.store.tables import movements, payments, receipts  # noqa: E402
 from tael.testing import start_node  # noqa: E402
 from tests.bench.recorded_day import Day, RecordedNode, live_a_day  # noqa: E402
-from tests.sdk.world import build_world  # noqa: E402
+from tests.support.world import build_world  # noqa: E402
 
 RESULT = ROOT / "build" / "bench" / "indexing.json"
 SIZES = (1_000, 10_000, 100_000, 1_000_000)

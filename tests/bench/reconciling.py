@@ -30,7 +30,7 @@ from tael.store import Store  # noqa: E402
 from tael.testing import start_node  # noqa: E402
 from tests.bench.indexing import record  # noqa: E402
 from tests.bench.recorded_day import SECRET, Day, RecordedNode  # noqa: E402
-from tests.sdk.world import World, build_world  # noqa: E402
+from tests.support.world import World, build_world  # noqa: E402
 
 RESULT = ROOT / "build" / "bench" / "reconciling.json"
 SIZES = (1_000, 10_000, 100_000)

@@ -20,7 +20,7 @@ from tael import Identifiers, Money
 from tael.events import PaymentAuthorized, PaymentCharged, topic_of
 from tael.index.node import Node
 from tael.index.rows import Header
-from tests.sdk.world import BANKS, World, cny, hkd
+from tests.support.world import BANKS, World, cny, hkd
 
 SECRET = bytes(range(32))
 """Every issuer's reference secret in the repetitions."""

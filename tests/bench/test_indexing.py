@@ -14,7 +14,7 @@ from tael.store import Store
 from tael.testing import start_node
 from tests.bench import indexing, reconciling
 from tests.bench.recorded_day import SECRET, Day
-from tests.sdk.world import World, build_world
+from tests.support.world import World, build_world
 
 
 @pytest.fixture(scope="module")

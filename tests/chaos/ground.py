@@ -23,7 +23,7 @@ from tael.testing.nodes import MNEMONIC, NodeKind
 from tael.typed_data import escrow_domain
 from tests.chaos.identity import Identity
 from tests.chaos.work import Payment, Sheet
-from tests.sdk.world import ROLES, World, build_world, key_of
+from tests.support.world import ROLES, World, build_world, key_of
 
 ACCOUNTS = 20
 DAY_SECONDS = 86_400

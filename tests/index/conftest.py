@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tael.store import Store
-from tests.fixtures.certificates import authority
-from tests.fixtures.command_line import tael
-from tests.fixtures.databases import database, new_database, postgresql, store
-from tests.fixtures.worlds import any_world, manual, world, worlds
+from tests.support.certificates import authority
+from tests.support.cli_runner import tael
+from tests.support.databases import database, new_database, postgresql, store
+from tests.support.worlds import any_world, manual, world, worlds
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,8 @@ from tael.index import (
 )
 from tael.store import Store
 from tests.index.contents import contents
-from tests.sdk.activity import have_a_busy_day
-from tests.sdk.world import World
+from tests.support.activity import have_a_busy_day
+from tests.support.world import World
 
 
 @pytest.fixture(autouse=True)

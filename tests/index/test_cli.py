@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from tael.cli.failures import ExitCode
 from tael.store import Store
 from tael.store.tables import balances, deployments, payments
-from tests.sdk.activity import have_a_busy_day
-from tests.sdk.cli_runner import CommandLine, key_of
-from tests.sdk.world import World, cny
+from tests.support.activity import have_a_busy_day
+from tests.support.cli_runner import CommandLine, key_of
+from tests.support.world import World, cny
 
 
 @pytest.fixture

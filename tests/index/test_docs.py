@@ -8,8 +8,8 @@ import pytest
 
 from tael import Identifiers
 from tael.webhooks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
-from tests.sdk.test_docs_sdk import run
-from tests.sdk.world import World, cny
+from tests.support.examples import run
+from tests.support.world import World, cny
 
 
 def test_pages_run_when_followed(

@@ -20,9 +20,9 @@ from tael.errors import NodeUnavailableError
 from tael.index import Index, Indexer, Step, fetching, verify
 from tael.store import Store
 from tests.index.contents import contents
-from tests.sdk.activity import have_a_busy_day
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.world import World, cny
+from tests.support.activity import have_a_busy_day
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.world import World, cny
 
 
 class NarrowProxy(FaultyProxy):

@@ -16,8 +16,8 @@ from tael.index.replay import in_order
 from tael.store import Store
 from tael.store.tables import blocks, deployments
 from tests.index.contents import contents
-from tests.sdk.activity import have_a_busy_day, live_through_everything
-from tests.sdk.world import BANKS, CURRENCIES, World, cny, hkd
+from tests.support.activity import have_a_busy_day, live_through_everything
+from tests.support.world import BANKS, CURRENCIES, World, cny, hkd
 
 
 def indexed(world: World, store: Store) -> Index:

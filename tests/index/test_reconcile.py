@@ -12,7 +12,7 @@ from tael.errors import InvalidInputError
 from tael.index import Index, Indexer
 from tael.reporting import BadRow, BankRow, Reconciliation, State, read_bank_file, reconcile
 from tael.store import Store
-from tests.sdk.world import World, cny, hkd
+from tests.support.world import World, cny, hkd
 
 HEAD = "reference,amount,currency,state\n"
 

@@ -23,8 +23,8 @@ from tael.outbox.finality import Finality
 from tael.store import Store
 from tael.store.tables import blocks, receipts
 from tests.index.contents import contents
-from tests.sdk.activity import have_a_busy_day, live_through_everything
-from tests.sdk.world import World, cny
+from tests.support.activity import have_a_busy_day, live_through_everything
+from tests.support.world import World, cny
 
 pytestmark = pytest.mark.threat("S15")
 

@@ -21,8 +21,8 @@ from tael.outbox.finality import Finality
 from tael.reporting import StatementLine, as_csv, as_html, as_json, documents, statement
 from tael.reporting.cells import cell
 from tael.store import Store
-from tests.sdk.activity import have_a_busy_day
-from tests.sdk.world import BANKS, CURRENCIES, World, cny
+from tests.support.activity import have_a_busy_day
+from tests.support.world import BANKS, CURRENCIES, World, cny
 
 
 def catch_up(world: World, store: Store) -> Index:

@@ -13,8 +13,8 @@ from tael.index import Index, Indexer, Subscription, erase, subscriptions
 from tael.outbox.finality import Finality
 from tael.store import Store
 from tael.store.tables import subscriptions as table
-from tests.sdk.activity import have_a_busy_day, live_through_everything
-from tests.sdk.world import World, cny
+from tests.support.activity import have_a_busy_day, live_through_everything
+from tests.support.world import World, cny
 
 
 def catch_up(world: World, store: Store, finality: Finality | None = None) -> Index:

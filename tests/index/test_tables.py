@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from tael.store import Store
 from tael.store.migrate import downgrade, upgrade
 from tael.store.tables import balances, metadata
-from tests.sdk.world import World
+from tests.support.world import World
 
 
 def test_migrations_make_the_tables(store: Store) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.fixtures.databases import database, postgresql, store
-from tests.fixtures.worlds import any_world, manual, node_arguments, world, worlds
+from tests.support.databases import database, postgresql, store
+from tests.support.worlds import any_world, manual, node_arguments, world, worlds
 
 __all__ = [
     "any_world",

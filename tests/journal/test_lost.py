@@ -10,10 +10,19 @@ from tael import Chain
 from tael.errors import OutcomeUnknownError
 from tael.journal import Fate, WriteState
 from tael.outbox import FeePolicy
-from tests.sdk.bank import SHORTLY, client, held_of, received, record, record_hash, signed, transfer
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.waiting import wait_until
-from tests.sdk.world import World
+from tests.support.bank import (
+    SHORTLY,
+    client,
+    held_of,
+    received,
+    record,
+    record_hash,
+    signed,
+    transfer,
+)
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.waiting import wait_until
+from tests.support.world import World
 
 
 @pytest.mark.threat("S02")
@@ -176,7 +185,7 @@ def test_an_overtaken_nonce_frees_the_write(world: World, manual: Callable[[], N
     # The message that was signed may still be relayed, so it is not absent before that expires.
     assert bank.resolve("T-1").state == "pending"
     world.node.rpc("evm_setAutomine", True)
-    bank._gateway.outbox.wait_seconds = 20
+    bank._writer.outbox.wait_seconds = 20
     assert transfer(bank, world, "T-1").repeated is False
     assert received(world, before) == 100
     bank.close()

@@ -21,10 +21,10 @@ from tael.errors import (
 from tael.journal import Fate, WriteState
 from tael.models import Written
 from tael.store import Store
-from tests.sdk.bank import client, held_of, journal_of, received, record, record_hash, transfer
-from tests.sdk.cli_runner import key_of
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.world import World, cny
+from tests.support.bank import client, held_of, journal_of, received, record, record_hash, transfer
+from tests.support.cli_runner import key_of
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.world import World, cny
 
 # Repeats
 

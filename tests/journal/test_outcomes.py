@@ -10,9 +10,9 @@ from tael import CardEntry, Client, Verb
 from tael.errors import ContractRevertedError, InvalidInputError, OutcomeUnknownError
 from tael.journal import WriteState
 from tael.store import Store
-from tests.sdk.bank import DEEP, SHORTLY, client, journal_of, record, transfer
-from tests.sdk.waiting import wait_until
-from tests.sdk.world import World, cny
+from tests.support.bank import DEEP, SHORTLY, client, journal_of, record, transfer
+from tests.support.waiting import wait_until
+from tests.support.world import World, cny
 
 
 def test_settled_names_block_transaction_and_log(world: World) -> None:

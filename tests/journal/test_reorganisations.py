@@ -11,7 +11,7 @@ from tael.errors import NodeUnavailableError
 from tael.journal import WriteState
 from tael.outbox import Change
 from tael.outbox.receipts import refusal_data
-from tests.sdk.bank import (
+from tests.support.bank import (
     DEEP,
     client,
     held_of,
@@ -22,8 +22,8 @@ from tests.sdk.bank import (
     signed,
     transfer,
 )
-from tests.sdk.waiting import wait_until
-from tests.sdk.world import World, cny
+from tests.support.waiting import wait_until
+from tests.support.world import World, cny
 
 
 @pytest.mark.threat("S08")

@@ -27,8 +27,8 @@ from tael.store import Store, default_store_path
 from tael.store.migrate import MIGRATIONS, downgrade, upgrade
 from tael.store.revision import HEAD
 from tael.store.tables import chains, metadata
-from tests.sdk.bank import client, held_of, received, record, transfer
-from tests.sdk.world import World
+from tests.support.bank import client, held_of, received, record, transfer
+from tests.support.world import World
 
 
 def put(store: Store, chain_id: int) -> None:
@@ -251,10 +251,10 @@ def test_an_order_is_unknown_when_the_way_breaks_while_it_is_written_down(
             if step == "checked":
                 stack.enter_context(cut_after_commit(store))
 
-        bank._gateway.outbox.on_step = arm
+        bank._writer.outbox.on_step = arm
         with pytest.raises(OutcomeUnknownError, match="T-2"):
             transfer(bank, world, "T-2")
-        bank._gateway.outbox.on_step = lambda _name, _count: None
+        bank._writer.outbox.on_step = lambda _name, _count: None
     assert record(bank, "T-2").state is WriteState.SIGNED
     assert transfer(bank, world, "T-2").block_number
     assert received(world, before) == 200

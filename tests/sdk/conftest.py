@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tael import Client, PrivateKeySigner
-from tests.fixtures.certificates import authority
-from tests.fixtures.command_line import tael
-from tests.fixtures.worlds import any_world, manual, node_arguments, world, worlds
-from tests.sdk.world import World
+from tests.support.certificates import authority
+from tests.support.cli_runner import tael
+from tests.support.world import World
+from tests.support.worlds import any_world, manual, node_arguments, world, worlds
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from tael.errors import (
 from tael.events import PaymentAuthorized
 from tael.history import History
 from tael.outbox import Change
-from tests.sdk.world import OPENING_MINOR, World, cny
+from tests.support.world import OPENING_MINOR, World, cny
 
 Result = TypeVar("Result")
 

@@ -26,7 +26,7 @@ from tael.errors import (
 )
 from tael.events import AuthorizationCanceled, Issued, Redeemed, Transfer
 from tael.store import Store
-from tests.sdk.world import DAY_SECONDS, OPENING_MINOR, World, cny, hkd
+from tests.support.world import DAY_SECONDS, OPENING_MINOR, World, cny, hkd
 
 
 def block_of(world: World) -> int:

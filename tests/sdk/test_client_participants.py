@@ -21,7 +21,7 @@ from tael.errors import (
     WrongTimeError,
 )
 from tael.events import TransferForced
-from tests.sdk.world import DAY_SECONDS, DELAY_SECONDS, OPENING_MINOR, World, cny, hkd
+from tests.support.world import DAY_SECONDS, DELAY_SECONDS, OPENING_MINOR, World, cny, hkd
 
 
 def waiting(result: Written | ScheduledOperation) -> ScheduledOperation:

@@ -18,8 +18,8 @@ from tael.errors import (
     NodeUnavailableError,
 )
 from tael.testing import start_node
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.raw_contracts import ECHO, creation, signer
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.raw_contracts import ECHO, creation, signer
 
 
 @pytest.fixture(scope="module")

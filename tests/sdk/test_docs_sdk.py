@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
 from tael import qr
-from tests.sdk.world import World, cny, key_of
-
-DOCS = Path(__file__).parents[2] / "docs"
+from tests.support.examples import run
+from tests.support.world import World, cny, key_of
 
 
 def test_guide_runs_when_followed(
@@ -41,12 +39,3 @@ def test_guide_runs_when_followed(
     assert run("telemetry.md", names) == 3
     for role in ("issuer", "acquirer"):
         names[role].close()
-
-
-def run(page: str, names: dict[str, object]) -> int:
-    """Run a page's examples; returns how many there are."""
-    text = (DOCS / page).read_text()
-    examples = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    for number, example in enumerate(examples, start=1):
-        exec(compile(example, f"docs/{page}, example {number}", "exec"), names)  # noqa: S102
-    return len(examples)

@@ -10,7 +10,7 @@ from tael import Client, Keeper
 from tael.errors import NodeUnavailableError, TransactionRefusedError
 from tael.events import PaymentReclaimed, PaymentVoided
 from tael.keeper import KeeperReport
-from tests.sdk.world import DAY_SECONDS, OPENING_MINOR, World, cny, hkd
+from tests.support.world import DAY_SECONDS, OPENING_MINOR, World, cny, hkd
 
 
 def pass_deadline(world: World, *payments) -> None:

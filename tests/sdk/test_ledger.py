@@ -9,8 +9,8 @@ import pytest
 from tael import Client, Difference, Ledger, compare
 from tael import events as ev
 from tael.errors import LedgerError
-from tests.sdk.activity import have_a_busy_day, live_through_everything
-from tests.sdk.world import World, cny
+from tests.support.activity import have_a_busy_day, live_through_everything
+from tests.support.world import World, cny
 
 
 def test_replay_equals_the_contracts_when_everything_has_happened(any_world: World) -> None:

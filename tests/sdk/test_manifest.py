@@ -17,7 +17,7 @@ from tael.errors import (
 )
 from tael.manifest import Manifest
 from tael.testing import start_node
-from tests.sdk.raw_contracts import creation, signer
+from tests.support.raw_contracts import creation, signer
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 
 from tael.events import decode_all
 from tael.rpc import request
-from tests.sdk.activity import have_a_busy_day, live_through_everything
-from tests.sdk.world import World, isolated
+from tests.support.activity import have_a_busy_day, live_through_everything
+from tests.support.world import World, isolated
 
 NODES = ("anvil", "ganache")
 

@@ -17,7 +17,7 @@ from tael.errors import (
 )
 from tael.events import PaymentCaptured, PaymentReclaimed, PaymentRefunded, PaymentVoided
 from tael.store import Store
-from tests.sdk.world import OPENING_MINOR, SCHEME_BPS, World, cny, hkd
+from tests.support.world import OPENING_MINOR, SCHEME_BPS, World, cny, hkd
 
 
 def after(world: World, *kinds: type) -> list[object]:

@@ -21,7 +21,7 @@ from tael.errors import (
     WrongStateError,
     WrongTimeError,
 )
-from tests.sdk.world import OPENING_MINOR, World, cny, hkd
+from tests.support.world import OPENING_MINOR, World, cny, hkd
 
 
 def refusals(outcomes: list[BatchOutcome]) -> list[str | None]:

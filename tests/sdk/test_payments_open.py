@@ -20,7 +20,7 @@ from tael.errors import (
 from tael.events import PaymentAuthorized, PaymentCharged
 from tael.models import AccountStatus, CardEntry
 from tael.store import Store
-from tests.sdk.world import OPENING_MINOR, SCHEME_BPS, World, cny, hkd
+from tests.support.world import OPENING_MINOR, SCHEME_BPS, World, cny, hkd
 
 # Answers the magic value of ERC-1271 to whatever it is asked.
 YES_WALLET = bytes.fromhex("631626ba7e60e01b60005260206000f3")

@@ -17,7 +17,7 @@ from tael.errors import (
     StaticLimitError,
     WrongSignerError,
 )
-from tests.sdk.world import DAY_SECONDS, World, cny, hkd
+from tests.support.world import DAY_SECONDS, World, cny, hkd
 
 # Refusals
 

@@ -25,9 +25,9 @@ from tael.errors import (
 from tael.rpc import Answer, exchange, request, request_many
 from tael.services.signatures import compact, is_signed_by
 from tael.testing import Node, start_node
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.raw_contracts import signer
-from tests.sdk.world import World, cny
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.raw_contracts import signer
+from tests.support.world import World, cny
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 BALANCE = ("eth_getBalance", [signer(0).address, "latest"])

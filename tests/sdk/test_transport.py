@@ -20,7 +20,7 @@ import pytest
 from tael.chain import transport as transport_module
 from tael.chain.transport import NodeFailure, Transport
 from tael.errors import ConfigurationError
-from tests.fixtures.certificates import Authority
+from tests.support.certificates import Authority
 
 Respond = Callable[["Handler", bytes], None]
 

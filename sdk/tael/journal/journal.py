@@ -357,6 +357,3 @@ def _repeated(act: Callable[[], Result]) -> Result:
             if not is_duplicate(error):
                 raise
     return act()
-
-
-__all__ = ["Decision", "Journal", "conflict"]

@@ -10,7 +10,7 @@ from tael.index import Index, Indexer
 from tael.store import Store
 from tael.webhooks import delivering
 from tests.index.webhooks.receiver import Receiver, receiving
-from tests.sdk.world import World
+from tests.support.world import World
 
 
 @pytest.fixture

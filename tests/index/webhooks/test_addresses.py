@@ -10,8 +10,8 @@ from tael.errors import WebhookAddressError
 from tael.index import Index, Subscription
 from tael.webhooks import Attempt, Endpoint, Webhook
 from tael.webhooks.addresses import look_up, require_allowed, target_of
-from tests.fixtures.certificates import Authority
 from tests.index.webhooks.receiver import SECRET, Receiver, endpoint, receiving, send_all
+from tests.support.certificates import Authority
 
 PRIVATE = (
     *("127.0.0.1", "127.1.2.3", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1"),  # noqa: S104

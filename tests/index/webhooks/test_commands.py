@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.index.webhooks.receiver import SECRET, Receiver
-from tests.sdk.cli_runner import CommandLine
-from tests.sdk.world import World, cny
+from tests.support.cli_runner import CommandLine
+from tests.support.world import World, cny
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tael.index import Index, Indexer, Subscription
 from tael.store import Store
 from tael.webhooks import Attempt, Webhook, delivering
 from tests.index.webhooks.receiver import Receiver, endpoint, receiving, send_all
-from tests.sdk.world import World, cny
+from tests.support.world import World, cny
 
 
 def test_every_event_arrives_once_and_in_order(

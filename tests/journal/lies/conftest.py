@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.world import World
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.world import World
 
 
 @pytest.fixture

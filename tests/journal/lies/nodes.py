@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tael import Chain, Client
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.world import World
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.world import World
 
 ALWAYS = 10_000
 HUGE = "0x" + "f" * 64

@@ -13,9 +13,9 @@ from tael.index import Index, Indexer, verify
 from tael.outbox import Finality
 from tael.store import Store
 from tests.journal.lies.nodes import ALWAYS, agreeing, alone
-from tests.sdk.bank import client, mine, record, transfer
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.world import World
+from tests.support.bank import client, mine, record, transfer
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.world import World
 
 
 @pytest.mark.parametrize("lie", [None, "0x", 7, "0xzz", {}], ids=str)

@@ -13,10 +13,20 @@ from tael.journal import WriteState
 from tael.raw_transaction import read_plain
 from tael.store import Store
 from tests.journal.lies.nodes import ALWAYS, HUGE, agreeing, alone, count_of
-from tests.sdk.bank import DEEP, SHORTLY, client, held_of, mine, received, record, signed, transfer
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.waiting import wait_until
-from tests.sdk.world import World
+from tests.support.bank import (
+    DEEP,
+    SHORTLY,
+    client,
+    held_of,
+    mine,
+    received,
+    record,
+    signed,
+    transfer,
+)
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.waiting import wait_until
+from tests.support.world import World
 
 
 @pytest.mark.threat("S10")
@@ -100,7 +110,7 @@ def test_an_event_that_never_was_settles_nothing(
     bank, rich = client(world, chain=connect(proxies)), client(world)
     transfer(rich, world, "T-0")
     logs = world.node.rpc("eth_getTransactionReceipt", record(rich, "T-0").transaction_hash)["logs"]
-    nonce = "0x" + bank._gateway.identifiers.transfer_nonce("T-1").hex()
+    nonce = "0x" + bank._identity.identifiers.transfer_nonce("T-1").hex()
     used = next(log for log in logs if record(rich, "T-0").subject.hex() in str(log["topics"]))
     forged = {**used, "topics": [*used["topics"][:2], nonce]}
 

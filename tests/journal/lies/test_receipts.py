@@ -12,10 +12,10 @@ from tael import Chain
 from tael.errors import OutcomeUnknownError
 from tael.journal import Fate, WriteState
 from tests.journal.lies.nodes import ALWAYS, HUGE, agreeing, alone
-from tests.sdk.bank import client, held_of, received, record, record_hash, signed, transfer
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.waiting import wait_until
-from tests.sdk.world import World, cny
+from tests.support.bank import client, held_of, received, record, record_hash, signed, transfer
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.waiting import wait_until
+from tests.support.world import World, cny
 
 
 @pytest.mark.parametrize("connect", [alone, agreeing])
@@ -97,7 +97,7 @@ def test_a_payment_of_a_batch_is_accepted_only_where_the_escrow_says_so(
             bank.payments.authorize_many(payments, reference="B-1")
         assert {record(bank, f"P-{n}").state for n in range(3)} == {WriteState.SIGNED}
         proxies[0].calm()
-    bank._gateway.outbox.wait_seconds = 20
+    bank._writer.outbox.wait_seconds = 20
     outcomes = bank.payments.authorize_many(payments, reference="B-1")
     assert all(each.written for each in outcomes)
     assert {record(bank, f"P-{n}").state for n in range(3)} == {WriteState.FINAL}

@@ -12,10 +12,10 @@ from tael.errors import NodeUnavailableError, OutcomeUnknownError, TransactionRe
 from tael.journal import Fate, WriteState
 from tael.outbox import FeePolicy
 from tests.journal.lies.nodes import ALWAYS, HUGE, agreeing, alone, count_of
-from tests.sdk.bank import client, held_of, journal_of, received, record, signed, transfer
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.waiting import wait_until
-from tests.sdk.world import World
+from tests.support.bank import client, held_of, journal_of, received, record, signed, transfer
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.waiting import wait_until
+from tests.support.world import World
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,9 @@ def test_a_nonce_is_skipped_only_if_enough_nodes_say_so(
     transfer(tried, world, "T-2")
     (only,) = signed(tried, "T-2")
     assert only.nonce == count
-    assert journal_of(tried).reader.next_nonce(tried.participant) == count_of(world, bank) == count + 1
+    assert (
+        journal_of(tried).reader.next_nonce(tried.participant) == count_of(world, bank) == count + 1
+    )
     for each in (bank, tried):
         each.close()
 
@@ -118,7 +120,9 @@ def test_a_pool_is_not_believed_to_have_more_than_can_be(
         transfer(bank, world, "T-2")
     proxies[0].calm()
     transfer(bank, world, "T-2")
-    assert count_of(world, bank) == count + 1 == journal_of(bank).reader.next_nonce(bank.participant)
+    assert (
+        count_of(world, bank) == count + 1 == journal_of(bank).reader.next_nonce(bank.participant)
+    )
     bank.close()
 
 
@@ -136,7 +140,7 @@ def test_what_offers_too_little_for_any_pool_is_replaced(
         if step == "journaled":
             proxies[0].calm()
 
-    bank._gateway.outbox.on_step = arm
+    bank._writer.outbox.on_step = arm
     proxies[0].arm("eth_getBlockByNumber", lie=free, times=ALWAYS)
     proxies[0].arm("eth_maxPriorityFeePerGas", lie="0x0", times=ALWAYS)
     with contextlib.suppress(TransactionRefusedError):
@@ -188,7 +192,7 @@ def test_a_fee_that_is_too_dear_fails_nobody_who_waits(
         if step == "journaled":
             proxies[0].arm("eth_getBlockByNumber", lie=dear, times=ALWAYS)
 
-    bank._gateway.outbox.on_step = arm
+    bank._writer.outbox.on_step = arm
     with pytest.raises(OutcomeUnknownError, match="not included"):
         transfer(bank, world, "T-1")
     proxies[0].calm()

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from tael.cli.checks import machine
-from tests.sdk.cli_runner import key_of
+from tests.support.cli_runner import key_of
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.sdk.world import BANKS, OPENING_MINOR, cny
+from tests.support.world import BANKS, OPENING_MINOR, cny
 
 pytestmark = pytest.mark.usefixtures("on_chain")
 

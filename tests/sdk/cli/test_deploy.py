@@ -6,7 +6,7 @@ import pytest
 
 from tael import file_lock
 from tael.chain import Chain
-from tests.sdk.cli_runner import key_of
+from tests.support.cli_runner import key_of
 
 pytestmark = pytest.mark.usefixtures("on_chain", "no_programs")
 

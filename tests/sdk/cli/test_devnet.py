@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tael.chain import Chain
-from tests.sdk.waiting import wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("on_chain")
 

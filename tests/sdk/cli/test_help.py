@@ -11,7 +11,7 @@ import pytest
 
 from tael.cli import app
 from tael.cli.failures import ExitCode
-from tests.sdk.cli_runner import PROGRAM
+from tests.support.cli_runner import PROGRAM
 
 DOCS = Path(__file__).parents[3] / "docs" / "cli.md"
 

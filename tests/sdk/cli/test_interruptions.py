@@ -7,9 +7,9 @@ import pytest
 
 from tael.outbox import Finality, Outbox
 from tests.sdk.cli.steps import pending
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.waiting import wait_until
-from tests.sdk.world import OPENING_MINOR, cny
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.waiting import wait_until
+from tests.support.world import OPENING_MINOR, cny
 
 
 @pytest.mark.threat("S05")

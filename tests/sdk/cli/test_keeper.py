@@ -8,7 +8,7 @@ import pytest
 from tael.errors import NodeUnavailableError
 from tael.keeper import Keeper, KeeperReport
 from tests.sdk.cli.steps import dynamic
-from tests.sdk.world import OPENING_MINOR
+from tests.support.world import OPENING_MINOR
 
 
 def test_keeper_reclaims_what_is_due_and_voids_what_was_given_up(paying, acting, world):

@@ -11,7 +11,7 @@ from tael.chain import Chain
 from tael.models import Verb
 from tael.store import Store
 from tests.sdk.cli.steps import dynamic
-from tests.sdk.cli_runner import key_of
+from tests.support.cli_runner import key_of
 
 pytestmark = pytest.mark.usefixtures("on_chain", "no_programs")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.sdk.cli_runner import CommandLine, key_of
-from tests.sdk.world import World
+from tests.support.cli_runner import CommandLine, key_of
+from tests.support.world import World
 
 
 @pytest.fixture

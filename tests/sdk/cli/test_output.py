@@ -10,7 +10,7 @@ import pytest
 
 from tael.cli.failures import ExitCode
 from tael.cli.output import printable
-from tests.sdk.cli_runner import PROGRAM
+from tests.support.cli_runner import PROGRAM
 
 
 @pytest.mark.parametrize("words", [("qr", "read", "x"), ("qr", "read", "x", "--json"), ("--help",)])

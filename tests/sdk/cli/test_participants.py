@@ -1,7 +1,7 @@
 """Participants, merchants and cards."""
 
 from tests.sdk.cli.steps import ID
-from tests.sdk.world import BANKS, DELAY_SECONDS
+from tests.support.world import BANKS, DELAY_SECONDS
 
 # Participants
 

@@ -7,7 +7,7 @@ import pytest
 from tael import qr
 from tael.identifiers import uetr_text
 from tests.sdk.cli.steps import ID, dynamic
-from tests.sdk.world import OPENING_MINOR
+from tests.support.world import OPENING_MINOR
 
 
 def test_pay_authorizes_once_when_a_picture_is_scanned_twice(paying, world):

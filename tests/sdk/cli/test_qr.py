@@ -10,9 +10,9 @@ import pytest
 from eth_account import Account
 
 from tael import qr
-from tests.sdk.cli_runner import PROGRAM
 from tests.sdk.qr.qr_cases import VECTORS
 from tests.sdk.qr.test_qr_vectors import ACCEPTED
+from tests.support.cli_runner import PROGRAM
 
 KEY = "0x" + "22" * 32
 SIGNER = Account.from_key(KEY).address

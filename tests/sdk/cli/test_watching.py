@@ -15,8 +15,8 @@ import requests
 from tael.index import Indexer
 from tael.keeper import Keeper, KeeperReport
 from tael.testing import start_node
-from tests.sdk.cli_runner import CommandLine
-from tests.sdk.world import World, build_world
+from tests.support.cli_runner import CommandLine
+from tests.support.world import World, build_world
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tael.chain import endpoint as endpoint_module
 from tael.chain import roster as roster_module
 from tael.testing import Node, start_node
 from tests.sdk.failover.connecting import CHAIN_ID
-from tests.sdk.faulty_proxy import FaultyProxy
+from tests.support.faulty_proxy import FaultyProxy
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tael.chain import Chain
-from tests.sdk.faulty_proxy import FaultyProxy
+from tests.support.faulty_proxy import FaultyProxy
 
 CHAIN_ID = 1337
 

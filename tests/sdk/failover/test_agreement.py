@@ -16,8 +16,8 @@ from tael.errors import (
 )
 from tael.testing import Node
 from tests.sdk.failover.connecting import CHAIN_ID, connect, rest, standings
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.raw_contracts import ECHO, creation, signer
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.raw_contracts import ECHO, creation, signer
 
 
 def test_connect_refuses_when_more_must_agree_than_there_are(proxies: list[FaultyProxy]) -> None:

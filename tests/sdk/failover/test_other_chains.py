@@ -12,7 +12,7 @@ from tael.errors import NetworkMismatchError, NodeUnavailableError
 from tael.rpc import exchange, request
 from tael.testing import Node, start_node
 from tests.sdk.failover.connecting import CHAIN_ID, connect, rest, standings
-from tests.sdk.faulty_proxy import FaultyProxy
+from tests.support.faulty_proxy import FaultyProxy
 
 
 @pytest.fixture(scope="module")

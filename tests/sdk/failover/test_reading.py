@@ -12,7 +12,7 @@ from tael.errors import NodeUnavailableError
 from tael.rpc import exchange, request, request_many
 from tael.testing import Node
 from tests.sdk.failover.connecting import CHAIN_ID, connect, rest, standings
-from tests.sdk.faulty_proxy import FaultyProxy
+from tests.support.faulty_proxy import FaultyProxy
 
 
 @pytest.mark.threat("S13")

@@ -11,8 +11,8 @@ from tael.errors import NodeUnavailableError
 from tael.rpc import exchange
 from tael.testing import Node
 from tests.sdk.failover.connecting import connect
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.raw_contracts import ECHO, creation, signer
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.raw_contracts import ECHO, creation, signer
 
 
 @pytest.mark.threat("S02")

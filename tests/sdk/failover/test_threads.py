@@ -13,7 +13,7 @@ import pytest
 from tael.chain import roster as roster_module
 from tael.rpc import request
 from tests.sdk.failover.connecting import CHAIN_ID, connect
-from tests.sdk.faulty_proxy import FaultyProxy
+from tests.support.faulty_proxy import FaultyProxy
 
 
 @pytest.mark.threat("S13")

@@ -4,7 +4,7 @@ import pytest
 
 from tael.chain import Chain, Sender
 from tael.testing import start_node
-from tests.sdk.faulty_proxy import FaultyProxy
+from tests.support.faulty_proxy import FaultyProxy
 
 
 @pytest.fixture(scope="package", params=["anvil", "ganache"])

@@ -2,7 +2,7 @@
 
 from eth_utils import keccak
 
-from tests.sdk.raw_contracts import creation, signer
+from tests.support.raw_contracts import creation, signer
 
 PAUSED = keccak(text="TokenPaused()")[:4]
 OWN_KEY = "5eed" * 16

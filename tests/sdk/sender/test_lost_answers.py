@@ -9,9 +9,9 @@ from eth_utils import keccak
 from tael.chain import Chain, Sender
 from tael.errors import OutcomeUnknownError, TransactionRefusedError
 from tael.testing import start_node
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.raw_contracts import ECHO, creation, signer
 from tests.sdk.sender.sending import PAYEE, CountingSigner, count, send
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.raw_contracts import ECHO, creation, signer
 
 
 @pytest.mark.threat("S02")

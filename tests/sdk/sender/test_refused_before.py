@@ -13,9 +13,9 @@ from tael.errors import (
 )
 from tael.signers import PrivateKeySigner
 from tael.testing import start_node
-from tests.sdk.faulty_proxy import FaultyProxy
-from tests.sdk.raw_contracts import once, signer
 from tests.sdk.sender.sending import OWN_KEY, PAUSED, PAYEE, CountingSigner, count, deploy, send
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.raw_contracts import once, signer
 
 
 @pytest.mark.threat("S11")

@@ -4,8 +4,8 @@ import pytest
 
 from tael.chain import Sender
 from tael.errors import ContractRevertedError, UnknownRevertError, WrongStateError
-from tests.sdk.raw_contracts import ONCE_THEN_FOREVER, once, signer
 from tests.sdk.sender.sending import PAUSED, deploy, send
+from tests.support.raw_contracts import ONCE_THEN_FOREVER, once, signer
 
 
 @pytest.mark.threat("S27")

@@ -6,8 +6,8 @@ import pytest
 
 from tael.chain import Sender
 from tael.errors import TransactionRefusedError
-from tests.sdk.raw_contracts import ECHO, creation, signer
 from tests.sdk.sender.sending import PAYEE, CountingSigner, count, send
+from tests.support.raw_contracts import ECHO, creation, signer
 
 
 def test_send_gives_the_receipt_when_included(node, sender):

@@ -23,11 +23,11 @@ from tael.outbox import FeePolicy, telling
 from tael.store import Store
 from tael.telemetry import log_events
 from tael.telemetry.logs import FIELDS, EventLog
-from tests.sdk.bank import DEEP, SHORTLY, client, transfer
-from tests.sdk.faulty_proxy import FaultyProxy
 from tests.sdk.telemetry.heard import Heard
-from tests.sdk.waiting import wait_until
-from tests.sdk.world import World, cny
+from tests.support.bank import DEEP, SHORTLY, client, transfer
+from tests.support.faulty_proxy import FaultyProxy
+from tests.support.waiting import wait_until
+from tests.support.world import World, cny
 
 # Events
 
@@ -208,7 +208,7 @@ def test_no_signature_and_no_transaction_is_told(world: World, heard: Heard) -> 
     bank = client(world)
     payment = world.sign("P-1", cny("5.00"))
     bank.payments.authorize(payment, reference="P-1")
-    signed = bank._gateway.journal.transactions_of(1)
+    signed = bank._writer.journal.transactions_of(1)
     bank.close()
     told = "\n".join(record.getMessage() + repr(vars(record)) for record in heard.records)
     assert signed

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tael.cli import main
-from tests.canary.plugin import WATCH
-from tests.sdk.world import World
-from tests.sdk.world import key_of as world_key_of
+from tests.support.canary.plugin import WATCH
+from tests.support.world import World
+from tests.support.world import key_of as world_key_of
 
 PROGRAM = [sys.executable, "-m", "tael.cli"]
 
@@ -87,3 +89,10 @@ class CommandLine:
 def key_of(world: World, role: str) -> str:
     """A role's private key, as people write it."""
     return "0x" + world_key_of(world.node.mnemonic, role).hex()
+
+
+@pytest.fixture
+def tael(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> CommandLine:
+    return CommandLine(monkeypatch, capsys, tmp_path)

@@ -18,10 +18,10 @@ import pytest
 from platformdirs import user_state_path
 
 from tael.errors import TaelError
-from tests.canary import key
-from tests.canary.places import Finding, in_folder, in_postgresql, in_text
+from tests.support.canary import key
+from tests.support.canary.places import Finding, in_folder, in_postgresql, in_text
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 _WORKER_OUTPUT = "canary"
 

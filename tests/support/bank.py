@@ -9,8 +9,8 @@ from tael import Chain, Client
 from tael.journal import Journal, Record, SignedTransaction
 from tael.models import Written
 from tael.store import Store
-from tests.sdk.waiting import wait_until
-from tests.sdk.world import World, cny
+from tests.support.waiting import wait_until
+from tests.support.world import World, cny
 
 DEEP = "2"
 """Confirmations of the tests whose blocks can be undone."""
@@ -39,7 +39,7 @@ def received(world: World, before: int) -> int:
 
 
 def journal_of(bank: Client) -> Journal:
-    return bank._gateway.journal
+    return bank._writer.journal
 
 
 def record(bank: Client, reference: str) -> Record | None:

@@ -7,7 +7,7 @@ import random
 from tael import Acceptance, CardEntry, Money, Verb
 from tael.errors import ContractRevertedError
 from tael.models import ScheduledOperation
-from tests.sdk.world import DELAY_SECONDS, World, cny, hkd
+from tests.support.world import DELAY_SECONDS, World, cny, hkd
 
 ISSUERS = ("issuer", "other_issuer")
 ACQUIRERS = ("acquirer", "other_acquirer")

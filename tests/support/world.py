@@ -28,7 +28,7 @@ from tael import (
 from tael.deployment import DeploymentPlan, deploy
 from tael.store import Store
 from tael.testing import Node
-from tests.canary.key import put_to_use
+from tests.support.canary.key import put_to_use
 
 CANARY = "issuer"
 """Who signs with the canary: the role that writes most."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.canary.key import LONGEST, find
+from tests.support.canary.key import LONGEST, find
 
 CHUNK_BYTES = 16 * 1024 * 1024
 SQLITE_MAGIC = b"SQLite format 3\0"
