@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tael.chain import Chain
     from tael.chain.jsonrpc import Call
     from tael.outbox.flights import Flight
-    from tael.rpc import Answer
+    from tael.rpc import RpcResponse
 
 
 def broadcast(chain: Chain, flights: Sequence[Flight]) -> None:
@@ -36,7 +36,7 @@ def broadcast(chain: Chain, flights: Sequence[Flight]) -> None:
         begun += len(run)
 
 
-def _take_answer(flight: Flight, answer: Answer) -> None:
+def _take_answer(flight: Flight, answer: RpcResponse) -> None:
     problem = None if answer.error is None else words_of(answer)
     if problem is None or is_taken(problem) or is_momentary(answer) or is_revert(answer):
         flight.sent = problem is None or flight.sent

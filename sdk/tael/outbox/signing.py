@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from eth_utils.address import to_checksum_address
-
+from tael.addresses import checksummed
 from tael.errors import NodeUnavailableError
 from tael.hashing import keccak
 from tael.outbox.view import View, look
@@ -35,7 +34,7 @@ class TransactionSigner:
     def __init__(self, environment: Environment, signer: Signer) -> None:
         self._environment = environment
         self._signer = signer
-        self.address = to_checksum_address(signer.address)
+        self.address = checksummed(signer.address)
 
     def look(self, orders: Sequence[Order]) -> View:
         """What the node says before orders are signed; raises as `tael.outbox.view.look`."""
