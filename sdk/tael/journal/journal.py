@@ -126,7 +126,7 @@ class Journal:
             A decision for each, in order: where its record is `REFUSED`, it is refused; else what
             its reference stands for has been signed meanwhile, or is another body.
         """
-        return _repeated(lambda: self._refuse(refusals))
+        return _repeated(lambda: self._refuse(refusals)) if refusals else []
 
     def _refuse(self, refusals: Sequence[tuple[Order, bytes]]) -> list[Decision]:
         decisions = []

@@ -71,16 +71,18 @@ class Lane:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._busy = False
-        # Set by whoever read the journal last; to read it twice is harmless.
-        self._adopted = False
+        # How often a group broke off, counted by the lane's thread, and how often it had when the
+        # journal was last read, by any: to read it twice is harmless, to miss a break is not.
+        self._breaks = 0
+        self._adopted_breaks = -1
         self._gas_limit = 30_000_000
 
     def put(self, tickets: Sequence[Ticket], *, first: bool = False) -> None:
         """Queue orders, behind the others or before them."""
         with self._ready:
             if not self._closed:
-                waiting = self._waiting
-                self._waiting = [*tickets, *waiting] if first else [*waiting, *tickets]
+                at = 0 if first else len(self._waiting)
+                self._waiting[at:at] = tickets
                 if self._thread is None:
                     self._thread = threading.Thread(
                         target=self._run,
@@ -94,10 +96,15 @@ class Lane:
 
     def adopt(self) -> None:
         """Take everything from the journal that this key has in flight."""
+        breaks = self._breaks
         signed = self._environment.journal.reader.open_transactions(self._signer.address)
         self._watch.follow([Flight([each], sent=False) for each in signed])
         # Not before: who could not read the journal has to try again.
-        self._adopted = True
+        self._adopted_breaks = breaks
+
+    def _adopt_once(self) -> None:
+        if self._adopted_breaks != self._breaks:
+            self.adopt()
 
     def rejoin(self, ticket: Ticket, record: Record) -> None:
         """Have a ticket told what becomes of a write that is in flight."""
@@ -112,8 +119,7 @@ class Lane:
 
     def look(self) -> None:
         """Look at the chain now."""
-        if not self._adopted:
-            self.adopt()
+        self._adopt_once()
         self._watch.look()
 
     def is_busy(self) -> bool:
@@ -162,7 +168,7 @@ class Lane:
                     self._watch.wait_for_room()
             except BaseException as error:  # noqa: BLE001 - told to whoever waits for the orders
                 # What was signed before it broke is in the journal, and is taken up from there.
-                self._adopted = False
+                self._breaks += 1
                 with self._ready:
                     # What waits for its turn again was not part of it, and will be sent.
                     queued = {id(ticket) for ticket in self._waiting}
@@ -192,8 +198,7 @@ class Lane:
     def _process(self, group: list[Ticket]) -> None:
         step = self._environment.on_step
         step("asked", len(group))
-        if not self._adopted:
-            self.adopt()
+        self._adopt_once()
         group = self._repeats.take_out(group)
         if not group:
             return
