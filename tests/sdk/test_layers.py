@@ -110,8 +110,6 @@ def graph() -> dict[str, set[str]]:
 LEFT = {
     "tael.chain.connection -> tael.chain.web3_reads",
     "tael.chain.web3_reads -> tael.chain.connection",
-    "tael.services.codes -> tael.services.directory",
-    "tael.services.directory -> tael.services.codes",
 }
 
 

@@ -136,7 +136,7 @@ class Nonces:
         if missing:
             fields = {
                 "to": address,
-                "data": "0x",
+                "data": b"",
                 "value": 0,
                 "gas": TRANSFER_GAS,
                 **self._signer.fees(),

@@ -57,7 +57,7 @@ class TransactionSigner:
             return self.sign(
                 {
                     "to": order.to,
-                    "data": "0x" + order.data.hex(),
+                    "data": order.data,
                     "value": order.value,
                     "gas": view.gas_of(order),
                     **view.fees,
