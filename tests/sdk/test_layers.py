@@ -24,7 +24,7 @@ FLOORS = (
     # What is written down, who signs, what a code says.
     "journal models qr signers store",
     # What the contracts are, say and hold.
-    "books contracts events ledger",
+    "contracts events ledger ledger_state",
     # The way to a chain, and what is deployed there.
     "chain config history manifest rpc",
     # Sending.
