@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from eth_account.hdaccount import key_from_seed
-from eth_utils import keccak, to_checksum_address
+from eth_utils import to_checksum_address
 
 from tael.chain.connection import Chain
-from tael.chain.sender import Sender
+from tael.client import Client
 from tael.deployment.deploy import deploy
 from tael.deployment.plan import DAY_SECONDS, DeploymentPlan
 from tael.errors import SigningKeyError
@@ -26,6 +26,7 @@ from tael.known_keys import ACCOUNTS_PER_PHRASE, TEST_PHRASES
 from tael.manifest import Manifest
 from tael.money import Money
 from tael.signers import PrivateKeySigner
+from tael.store import Store
 from tael.testing import Node, NodeKind, start_node
 
 PORT = 8545
@@ -47,7 +48,6 @@ class Devnet:
 
     Attributes:
         chain: The connection to it.
-        sender: What sends on it; use this one, so that nonces stay in order.
         manifest: What is deployed on it.
         manifest_path: Where the manifest is kept while the chain runs.
         signers: By name: `deployer` (no right left), `operator` (every governance role, scheme
@@ -58,7 +58,6 @@ class Devnet:
     """
 
     chain: Chain
-    sender: Sender
     manifest: Manifest
     manifest_path: Path
     signers: Mapping[str, PrivateKeySigner]
@@ -160,22 +159,24 @@ def prepare(
     phrase = known_phrase(chain)
     keys = signers_of(phrase, ACCOUNTS_PER_PHRASE)
     signers = dict(zip(_NAMES, keys, strict=False))
-    sender = Sender(chain)
     plan = DeploymentPlan.development(signers[OPERATOR].address, currencies=CURRENCIES)
+    # The chain itself does not outlast the process that began it.
+    store = Store.temporary()
     manifest = deploy(
         chain,
         signers[DEPLOYER],
         plan,
         manifest_path=manifest_path,
-        sender=sender,
+        store=store,
         progress=progress,
     )
-    for currency in CURRENCIES:
-        _open_accounts(sender, manifest, signers, currency)
-        progress(f"{currency}: {len(BANKS)} banks admitted, {OPENING_BALANCE} issued to each")
+    with Client(chain, manifest, signers[OPERATOR], store=store) as operator:
+        for currency in CURRENCIES:
+            _open_accounts(operator, [signers[bank].address for bank in BANKS], currency)
+            progress(f"{currency}: {len(BANKS)} banks admitted, {OPENING_BALANCE} issued to each")
+    store.close()
     return Devnet(
         chain=chain,
-        sender=sender,
         manifest=manifest,
         manifest_path=Path(manifest_path),
         signers=signers,
@@ -185,32 +186,20 @@ def prepare(
     )
 
 
-def _open_accounts(
-    sender: Sender, manifest: Manifest, signers: Mapping[str, PrivateKeySigner], currency: str
-) -> None:
-    chain = sender.chain
-    address = manifest.token(currency)
-    token = chain.contract("SettlementToken", address).functions
-    amount_minor = Money.parse(OPENING_BALANCE, currency).amount_minor
-    operator = signers[OPERATOR]
-
-    def send(function: Any, reference: str) -> None:
-        data = bytes.fromhex(function._encode_transaction_data()[2:])
-        sender.send(operator, address, data, reference=reference)
-
-    wanted = amount_minor * len(BANKS) * 2
-    if chain.call(token.attestation())[0] < wanted:
-        document = keccak(text="The devnet's reserve is made of nothing.")
-        valid_before = chain.now() + RESERVE_DAYS * DAY_SECONDS
-        send(token.attest(wanted, document, valid_before), f"devnet-attest-{currency}")
-    for bank in BANKS:
-        account = signers[bank].address
-        if chain.call(token.statusOf(account)) == 0:
-            send(token.admit(account), f"devnet-admit-{bank}-{currency}")
-        bank_reference = keccak(text=f"devnet opening balance {bank} {currency}")
-        if not chain.call(token.isIssued(bank_reference)):
-            issue = token.issue(account, amount_minor, bank_reference)
-            send(issue, f"devnet-issue-{bank}-{currency}")
+def _open_accounts(operator: Client, banks: Sequence[str], currency: str) -> None:
+    amount = Money.parse(OPENING_BALANCE, currency)
+    reserve = Money(amount.currency, amount.amount_minor * len(banks) * 2)
+    participants = operator.participants
+    if operator.balances.reserve(currency).amount < reserve:
+        participants.attest(
+            reserve,
+            document=b"The devnet's reserve is made of nothing.",
+            valid_before=operator.now() + RESERVE_DAYS * DAY_SECONDS,
+            reference=f"devnet-attest-{currency}",
+        )
+    for number, bank in enumerate(banks):
+        participants.admit(bank, currency, reference=f"devnet-admit-{number}-{currency}")
+        operator.balances.issue(bank, amount, reference=f"devnet-issue-{number}-{currency}")
 
 
 def known_phrase(chain: Chain) -> str:

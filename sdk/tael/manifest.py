@@ -63,7 +63,6 @@ class Manifest:
         contracts: By key: `governance`, `escrow`, and `token:` with the currency's letters.
         plan: The plan it was deployed by, as `DeploymentPlan.to_dict` gives it.
         complete: Whether deployment is finished.
-        pending: A transaction of a deployment under way that may have been sent; None if none.
     """
 
     chain_id: int
@@ -72,7 +71,6 @@ class Manifest:
     contracts: Mapping[str, DeployedContract] = field(default_factory=dict)
     plan: Mapping[str, Any] = field(default_factory=dict)
     complete: bool = False
-    pending: Mapping[str, Any] | None = None
 
     @staticmethod
     def default_path(chain_id: int, folder: str | Path = "deployments") -> Path:
@@ -142,6 +140,7 @@ class Manifest:
         """The reverse of `to_dict`."""
         if document["format"] != FORMAT:
             raise ConfigurationError(f"a manifest of format {document['format']}, not {FORMAT}")
+        _require_nothing_pending(document.get("pending"))
         contracts = {}
         for key, entry in document["contracts"].items():
             require_address(entry["address"], name=key)
@@ -153,7 +152,6 @@ class Manifest:
             contracts=contracts,
             plan=dict(document["plan"]),
             complete=document["complete"] is True,
-            pending=document["pending"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -169,7 +167,6 @@ class Manifest:
                 for key, each in self.contracts.items()
             },
             "plan": dict(self.plan),
-            "pending": None if self.pending is None else dict(self.pending),
         }
 
     def save(self, path: str | Path) -> None:
@@ -259,3 +256,14 @@ class Manifest:
             raise ConfigurationError(
                 f"{key} is not deployed on chain {self.chain_id}; the manifest has {present}"
             ) from None
+
+
+def _require_nothing_pending(pending: Any) -> None:
+    """Manifests once were the journal of their deployment; such a one is not taken up again."""
+    if pending is not None:
+        raise ConfigurationError(
+            f"it waits for {pending['step']}, transaction {pending['transaction_hash']}, which an "
+            "earlier version of this package signed and kept here: finish the deployment with that "
+            'version; or set "pending" to null, and what that transaction may have created is left '
+            "unused"
+        )

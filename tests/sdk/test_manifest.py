@@ -8,7 +8,7 @@ import time
 import pytest
 from eth_utils import keccak
 
-from tael.chain import Chain, Sender
+from tael.chain import Chain
 from tael.deployment import DeploymentPlan, deploy
 from tael.errors import (
     CodeMismatchError,
@@ -18,6 +18,7 @@ from tael.errors import (
 from tael.manifest import Manifest
 from tael.testing import start_node
 from tests.support.raw_contracts import creation, signer
+from tests.support.sending import create
 
 
 @pytest.fixture(scope="module")
@@ -136,10 +137,10 @@ def test_check_refuses_when_there_is_no_code(manifest, chain, node, isolated):
 
 @pytest.mark.threat("S16")
 def test_check_refuses_when_the_package_ships_another_version(manifest, chain, isolated):
-    receipt = Sender(chain).send(signer(0), None, creation(b"\x00" * 8), reference="other")
-    code = chain.code(receipt.contract_address)
+    address = create(chain, signer(0), creation(b"\x00" * 8))
+    code = chain.code(address)
     document = manifest.to_dict()
-    document["contracts"]["escrow"]["address"] = receipt.contract_address
+    document["contracts"]["escrow"]["address"] = address
     document["contracts"]["escrow"]["code_hash"] = "0x" + keccak(code).hex()
     with pytest.raises(CodeMismatchError, match="another version"):
         Manifest.from_dict(document).check(chain)

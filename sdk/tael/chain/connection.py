@@ -2,7 +2,7 @@
 
 What goes wrong between here and a node (refused connections, time-outs, HTML instead of JSON, 429,
 5xx, truncated answers) becomes a `NodeUnavailableError`; a contract's refusal becomes the typed
-error of `tael.errors`. Only reads are ever repeated here. Sending is `tael.chain.sender`'s alone.
+error of `tael.errors`. Only reads are ever repeated here. Sending is the outbox's alone.
 """
 
 from __future__ import annotations
