@@ -12,17 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eth_abi import encode
-from eth_utils import keccak
-
 from tael import file_lock
-from tael.chain.connection import Chain
-from tael.contracts.artifacts import load, signature_of
-from tael.deployment.plan import ESCROW, GOVERNANCE, ROLES, TOKEN, DeploymentPlan
+from tael.contracts.governance import GOVERNANCE
+from tael.contracts.registry import REGISTRY
+from tael.deployment.plan import ROLES, DeploymentPlan
 from tael.deployment.verify import verify
 from tael.errors import (
     CodeMismatchError,
@@ -33,16 +29,17 @@ from tael.errors import (
     OutcomeUnknownError,
     TransactionRefusedError,
 )
+from tael.hashing import keccak
 from tael.journal import Journal, Order, State, body_hash
-from tael.manifest import ESCROW as ESCROW_KEY
-from tael.manifest import GOVERNANCE as GOVERNANCE_KEY
-from tael.manifest import TOKEN_PREFIX, DeployedContract, Manifest
+from tael.manifest import DeployedContract, Manifest
 from tael.outbox import Finality, Outbox
 from tael.outbox.outbox import WAIT_SECONDS
+from tael.services.gateway import Gateway
 from tael.store import Store
 
 if TYPE_CHECKING:
-    from tael.chain import Receipt
+    from tael.chain import Chain, Receipt
+    from tael.deployment.plan import PlannedContract
     from tael.outbox.lane import Step
     from tael.signers import Signer
 
@@ -161,8 +158,8 @@ class _Run:
         return self.manifest
 
     def finish(self, outbox: Outbox) -> Manifest:
-        for key, contract, arguments in self._contracts():
-            self._deploy_contract(outbox, key, contract, arguments)
+        for planned in self.plan.contracts():
+            self._create(outbox, planned)
         self._hand_over(outbox)
         findings = verify(self.chain, self.manifest.having(complete=True), self.plan)
         if findings:
@@ -210,54 +207,37 @@ class _Run:
                 f"{self.signer.address}"
             )
 
-    def _contracts(self) -> list[tuple[str, str, Callable[[], list[Any]]]]:
-        plan = self.plan
-        contracts: list[tuple[str, str, Callable[[], list[Any]]]] = [
-            (GOVERNANCE_KEY, GOVERNANCE, lambda: [self.signer.address])
-        ]
-        contracts += [
-            (TOKEN_PREFIX + each.currency, TOKEN, partial(self._of_token, each.currency))
-            for each in plan.currencies
-        ]
-        contracts.append(
-            (ESCROW_KEY, ESCROW, lambda: escrow_arguments(self.manifest.governance, plan))
-        )
-        return contracts
-
-    def _of_token(self, currency: str) -> list[Any]:
-        return token_arguments(self.manifest.governance, self.plan, currency)
-
-    def _deploy_contract(
-        self, outbox: Outbox, key: str, contract: str, arguments: Callable[[], list[Any]]
-    ) -> None:
+    def _create(self, outbox: Outbox, planned: PlannedContract) -> None:
+        key, kind = planned.key, planned.kind
         if key in self.manifest.contracts:
             self.manifest.check_code(self.chain, key)
             return
-        receipt = self._send(outbox, key, None, creation_code(contract, arguments()))
+        code = planned.creation_code(self.manifest.deployer, self.manifest.addresses_by_key)
+        receipt = self._send(outbox, key, None, code)
         # The outbox derives it from who created it, with which nonce.
         address = receipt.contract_address or ""
         code = self.chain.code(address)
-        if not load(contract).is_code(code):
-            raise CodeMismatchError(f"the code at {address} is not that of {contract}")
+        if not kind.artifact.is_code(code):
+            raise CodeMismatchError(f"the code at {address} is not that of {kind.name}")
         deployed = DeployedContract(
-            contract=contract,
+            contract=kind.name,
             address=address,
             block_number=receipt.block_number,
             transaction_hash=receipt.transaction_hash,
             code_hash="0x" + keccak(code).hex(),
-            source_hash=load(contract).source_hash,
+            source_hash=kind.artifact.source_hash,
         )
         self._save(contracts={**self.manifest.contracts, key: deployed})
-        self.progress(f"{key}: {contract} at {deployed.address}, block {deployed.block_number}")
+        self.progress(f"{key}: {kind.name} at {deployed.address}, block {deployed.block_number}")
 
     def _hand_over(self, outbox: Outbox) -> None:
         if not self._is_administrator():
             return
-        governance = self.chain.contract(GOVERNANCE, self.manifest.governance)
-        calls = handover_calls(self.chain, self.manifest, self.plan)
-        data = _call_data(governance.functions.multicall(calls))
+        governance = GOVERNANCE.at(self.manifest.governance)
+        calls = handover_calls(self.manifest, self.plan)
+        data = governance.function("multicall").encode(calls)
         try:
-            receipt = self._send(outbox, HANDOVER, self.manifest.governance, data)
+            receipt = self._send(outbox, HANDOVER, governance.address, data)
         except ContractRevertedError:
             # One of a run whose journal is lost may have come first; `verify` judges what it did.
             if self._is_administrator():
@@ -269,11 +249,9 @@ class _Run:
         )
 
     def _is_administrator(self) -> bool:
-        governance = self.chain.contract(GOVERNANCE, self.manifest.governance)
-        is_member, _ = self.chain.call(
-            governance.functions.hasRole(ADMIN_ROLE_ID, self.manifest.deployer)
-        )
-        return bool(is_member)
+        gateway = Gateway(self.chain, self.manifest)
+        role = gateway.read(gateway.governance, "hasRole", ADMIN_ROLE_ID, self.manifest.deployer)
+        return bool(role[0])
 
     def _send(self, outbox: Outbox, step: str, to: str | None, data: bytes) -> Receipt:
         verb = "create" if to is None else "multicall"
@@ -317,84 +295,44 @@ class _Run:
             self.manifest.save(self.path)
 
 
-def creation_code(contract: str, arguments: list[Any]) -> bytes:
-    """The data of the transaction that deploys a contract.
-
-    Args:
-        contract: Solidity name.
-        arguments: Of its constructor, in order.
-    """
-    artifact = load(contract)
-    inputs = next(each["inputs"] for each in artifact.abi if each["type"] == "constructor")
-    return artifact.bytecode + encode([each["type"] for each in inputs], arguments)
-
-
-def token_arguments(governance: str, plan: DeploymentPlan, currency: str) -> list[Any]:
-    """Arguments of a SettlementToken's constructor."""
-    each = next(each for each in plan.currencies if each.currency == currency)
-    return [governance, each.name, each.symbol, each.iso.numeric, each.iso.exponent]
-
-
-def escrow_arguments(governance: str, plan: DeploymentPlan) -> list[Any]:
-    """Arguments of PaymentEscrow's constructor."""
-    return [governance, plan.scheme_account, plan.scheme_bps, plan.interchange_cap_bps]
-
-
-def handover_calls(chain: Chain, manifest: Manifest, plan: DeploymentPlan) -> list[bytes]:
+def handover_calls(manifest: Manifest, plan: DeploymentPlan) -> list[bytes]:
     """Everything Governance does between deployment and service, in order.
 
     Returns:
         Call data for `Governance.multicall`, sent by the deployer as the only administrator.
     """
-    governance = chain.contract(GOVERNANCE, manifest.governance).functions
-    escrow = chain.contract(ESCROW, manifest.escrow).functions
-    calls: list[bytes] = []
-    for address in manifest.tokens.values():
-        token = chain.contract(TOKEN, address).functions
-        calls += [
-            _call_data(governance.execute(address, _call_data(token.admit(plan.scheme_account)))),
-            _call_data(governance.execute(address, _call_data(token.admitEscrow(manifest.escrow)))),
-            _call_data(governance.execute(manifest.escrow, _call_data(escrow.admitToken(address)))),
-        ]
-    targets = targets_of(manifest)
+
+    def call(function: str, *arguments: object) -> bytes:
+        return governance.function(function).encode(*arguments)
+
+    governance, deployer = GOVERNANCE.at(manifest.governance), manifest.deployer
+    calls = [
+        call("execute", each.contract.address, each.data)
+        for planned in plan.contracts()
+        for each in planned.set_up(deployer, manifest.addresses_by_key)
+    ]
+    targets = [
+        REGISTRY.kind(each.contract).at(each.address) for each in manifest.contracts.values()
+    ]
     ids = {role.name: role.id for role in ROLES}
     for role in ROLES:
         if role.id != ADMIN_ROLE_ID:
-            calls.append(_call_data(governance.labelRole(role.id, role.name)))
+            calls.append(call("labelRole", role.id, role.name))
         if role.guardian != "ADMIN":
-            calls.append(_call_data(governance.setRoleGuardian(role.id, ids[role.guardian])))
-        for address, contract in targets.items():
-            selectors = [selector(contract, name) for name in role.functions.get(contract, ())]
+            calls.append(call("setRoleGuardian", role.id, ids[role.guardian]))
+        for target in targets:
+            functions = role.functions.get(target.kind, ())
+            selectors = [target.function(name).selector for name in functions]
             if selectors:
-                calls.append(
-                    _call_data(governance.setTargetFunctionRole(address, selectors, role.id))
-                )
+                calls.append(call("setTargetFunctionRole", target.address, selectors, role.id))
         delay = plan.execution_delay_seconds(role)
-        calls += [
-            _call_data(governance.grantRole(role.id, member, delay))
-            for member in plan.members_of(role)
-        ]
+        calls += [call("grantRole", role.id, each, delay) for each in plan.members_of(role)]
         grant_delay = plan.grant_delay_seconds_of(role)
         if grant_delay:
-            calls.append(_call_data(governance.setGrantDelay(role.id, grant_delay)))
+            calls.append(call("setGrantDelay", role.id, grant_delay))
     if plan.target_admin_delay_seconds:
         calls += [
-            _call_data(governance.setTargetAdminDelay(address, plan.target_admin_delay_seconds))
-            for address in targets
+            call("setTargetAdminDelay", target.address, plan.target_admin_delay_seconds)
+            for target in targets
         ]
-    calls.append(_call_data(governance.renounceRole(ADMIN_ROLE_ID, manifest.deployer)))
-    return calls
-
-
-def targets_of(manifest: Manifest) -> dict[str, str]:
-    """Every contract that Governance governs, itself included: Solidity name by address."""
-    return {each.address: each.contract for each in manifest.contracts.values()}
-
-
-def selector(contract: str, function: str) -> bytes:
-    """The four bytes that name a function without overloads."""
-    return keccak(text=signature_of(load(contract).function(function)))[:4]
-
-
-def _call_data(function: Any) -> bytes:
-    return bytes.fromhex(function._encode_transaction_data()[2:])
+    return [*calls, call("renounceRole", ADMIN_ROLE_ID, deployer)]
