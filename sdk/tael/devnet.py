@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from eth_account.hdaccount import key_from_seed
-from eth_utils import to_checksum_address
 
+from tael.addresses import checksummed, is_address_form
 from tael.chain.connection import Chain
 from tael.client import Client
 from tael.deployment.deploy import deploy
@@ -25,6 +25,7 @@ from tael.errors import SigningKeyError
 from tael.known_keys import ACCOUNTS_PER_PHRASE, TEST_PHRASES
 from tael.manifest import Manifest
 from tael.money import Money
+from tael.rpc import request
 from tael.signers import PrivateKeySigner
 from tael.store import Store
 from tael.testing import Node, NodeKind, start_node
@@ -210,9 +211,9 @@ def known_phrase(chain: Chain) -> str:
     """
     if not chain.is_local:
         raise SigningKeyError(f"chain {chain.chain_id} is not local: its keys must be your own")
-    accounts = chain.read(lambda: list(chain.w3.eth.accounts))
+    accounts = _accounts(chain)
     for phrase in TEST_PHRASES:
-        if accounts and signers_of(phrase, 1)[0].address == to_checksum_address(accounts[0]):
+        if accounts and signers_of(phrase, 1)[0].address == accounts[0]:
             return phrase
     raise SigningKeyError(
         "the node's accounts derive from no phrase known here: set TAEL_KEY to the key of one"
@@ -291,7 +292,14 @@ def _public_key_of(devnet: Devnet, name: str) -> str:
 
 
 def _funded(chain: Chain) -> int:
-    return min(ACCOUNTS_PER_PHRASE, chain.read(lambda: len(chain.w3.eth.accounts)))
+    return min(ACCOUNTS_PER_PHRASE, len(_accounts(chain)))
+
+
+def _accounts(chain: Chain) -> list[str]:
+    """The node's unlocked accounts, in order, checksummed."""
+    answer = request(chain, "eth_accounts")
+    accounts = answer if isinstance(answer, list) else []
+    return [checksummed(each) for each in accounts if is_address_form(each)]
 
 
 def _is_free(port: int) -> bool:

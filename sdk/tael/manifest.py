@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tael.chain.addresses import require_address
+from tael.addresses import require_address
 from tael.contracts.artifacts import load
 from tael.contracts.escrow import PAYMENT_ESCROW
 from tael.contracts.governance import GOVERNANCE

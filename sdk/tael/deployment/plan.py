@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tael.abi import encode
-from tael.chain.addresses import require_address
+from tael.addresses import require_address
 from tael.contracts.kinds import ContractKind, SetUpCall, Site
 from tael.contracts.registry import REGISTRY
 from tael.errors import ConfigurationError, InvalidInputError

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from eth_utils.address import to_checksum_address
-
 from tael.abi import decode
+from tael.addresses import checksummed
 from tael.contracts.artifacts import signature_of
 from tael.contracts.escrow import PAYMENT_ESCROW
 from tael.contracts.governance import GOVERNANCE
@@ -133,7 +132,7 @@ class _Inspection:
             code = planned.creation_code(self.manifest.deployer, self.addresses)
             try:
                 made = keccak(bytes.fromhex(transaction["input"][2:]))
-                deployer = to_checksum_address(transaction["from"])
+                deployer = checksummed(transaction["from"])
             except (KeyError, TypeError, ValueError) as error:
                 raise NodeUnavailableError(
                     f"what the node gives is not transaction {digest}; try again later"
@@ -322,7 +321,7 @@ class _Inspection:
                     if name == "RoleLabel":
                         labels[role] = decode(("string",), bytes.fromhex(log["data"][2:]))[0]
                         continue
-                    account = to_checksum_address("0x" + log["topics"][2][-40:])
+                    account = checksummed("0x" + log["topics"][2][-40:])
                 except (LookupError, TypeError, ValueError) as error:
                     raise NodeUnavailableError(
                         "the node gives what is not a valid log of a role; try again later"
@@ -366,7 +365,7 @@ def _last_delay(word: int) -> int:
 def _readable(value: Any) -> Any:
     """An address as manifests write it, for results come in lower case."""
     is_address = isinstance(value, str) and len(value) == 42 and value.startswith("0x")
-    return to_checksum_address(value) if is_address else value
+    return checksummed(value) if is_address else value
 
 
 def _set(values: Iterable[str]) -> str:

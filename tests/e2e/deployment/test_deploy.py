@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from tael.addresses import created_address
 from tael.chain import Chain
-from tael.chain.addresses import created_address
 from tael.deployment import ROLES, deploy, verify
 from tael.errors import (
     CodeMismatchError,

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from tael.chain.addresses import created_address
+from tael.addresses import created_address
 from tael.errors import NodeUnavailableError, TransactionRefusedError
 from tests.journal.sending.sending import PAYEE, CountingSigner, count, send
 from tests.support.raw_contracts import ECHO, creation, signer
