@@ -19,6 +19,7 @@ from tests.e2e.deployment.plans import (
     OUTSIDER,
     production_plan,
 )
+from tests.support.sending import create
 
 
 def as_administrator(isolated, node, manifest, function, *arguments):
@@ -111,6 +112,23 @@ def test_verify_names_the_contract_when_the_plan_has_another_currency(chain, man
     plan = production_plan(currencies={"JPY": {"name": "Tael JPY", "symbol": "tJPY"}})
     (finding,) = verify(chain, manifest, plan)
     assert finding.subject == "contracts"
+
+
+def test_verify_tells_a_second_escrow_from_the_first(chain, manifest, isolated):
+    planned = next(each for each in production_plan().contracts() if each.key == "escrow")
+    code = planned.creation_code(DEPLOYER.address, manifest.addresses_by_key)
+    second = create(chain, OUTSIDER, code)
+    document = manifest.to_dict()
+    document["contracts"]["escrow:2"] = {
+        **document["contracts"]["escrow"],
+        "address": second,
+        "code_hash": "0x" + keccak(chain.code(second)).hex(),
+    }
+    both = Manifest.from_dict(document)
+    assert (both.escrow, both.tokens) == (manifest.escrow, manifest.tokens)
+    # Nobody gave it a role or a delay, and the first one is as it was.
+    subjects = [each.subject for each in verify(chain, both)]
+    assert subjects == ["escrow:2 role of admitToken", "escrow:2 admin delay"]
 
 
 @pytest.mark.threat("S16")
