@@ -187,6 +187,11 @@ class AsyncOperations:
 
         The signer's operation for this call, as it stands; None if it is not scheduled.
         """
+    async def scheduled(self) -> list[ScheduledOperation]:
+        """As `Operations.scheduled`.
+
+        Everything that anybody scheduled and that is not expired, the earliest first.
+        """
     async def schedule(
         self, contract: Contract, name: str, *arguments: object, reference: str
     ) -> ScheduledOperation:
