@@ -216,6 +216,14 @@ class AsyncOperations:
             lambda client: client.operations.find(contract, name, *arguments)
         )
 
+    async def scheduled(self) -> list[ScheduledOperation]:
+        """Everything that anybody scheduled and that is not expired, the earliest first.
+
+        Raises:
+            NodeUnavailableError: The node did not answer properly.
+        """
+        return await self._connection.run(lambda client: client.operations.scheduled())
+
     async def schedule(
         self, contract: Contract, name: str, *arguments: object, reference: str
     ) -> ScheduledOperation:

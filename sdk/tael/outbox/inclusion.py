@@ -11,6 +11,7 @@ from tael.outbox import telling
 from tael.outbox.changes import Change, Status
 from tael.outbox.flights import Flight
 from tael.outbox.receipts import (
+    created_in,
     item_outcomes,
     receipt_in,
     receipt_of,
@@ -179,6 +180,8 @@ class Inclusion:
             refusals: By write; a refusal is added.
         """
         environment, write = self._environment, flight.newest.write
+        if receipt.get("contractAddress"):
+            created_in(receipt, self._address, flight.nonce)
         if write is None:
             return []
         refusal = None
@@ -209,7 +212,12 @@ class Inclusion:
                 error = refusal_of(data, receipt)
                 ticket.fail(error)
             else:
-                ticket.tell(receipt_of(receipt, ticket.order.reference, repeated=ticket.is_repeat))
+                order, created = ticket.order, None
+                if order.to is None:
+                    created = created_in(receipt, self._address, flight.nonce)
+                ticket.tell(
+                    receipt_of(receipt, order.reference, created=created, repeated=ticket.is_repeat)
+                )
         if write is not None:
             status: Status = "final" if self._environment.finality.is_immediate else "included"
             if refusal is not None:

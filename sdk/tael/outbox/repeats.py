@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tael.errors import NodeUnavailableError
 from tael.journal import Fate, WriteState, conflict
 from tael.outbox.flights import Flight
-from tael.outbox.receipts import receipt_in, receipt_of
+from tael.outbox.receipts import created_in, receipt_in, receipt_of
 from tael.outbox.tickets import unknown
 
 if TYPE_CHECKING:
@@ -81,7 +81,9 @@ class Repeats:
                 # Of a batch, it says what became of each payment.
                 raw = self._chain.agree("eth_getTransactionReceipt", [record.transaction_hash])
                 raw = receipt_in(raw, record.transaction_hash)
-                receipt = receipt_of(raw, record.reference, repeated=True) if raw else None
+                if raw is not None:
+                    created = None if record.contract else self._created_by(record, raw)
+                    receipt = receipt_of(raw, record.reference, created=created, repeated=True)
             except NodeUnavailableError:
                 receipt = None
         if receipt is not None:
@@ -93,3 +95,12 @@ class Repeats:
                 f"resolve({record.reference!r}) says what the journal knows"
             )
         )
+
+    def _created_by(self, record: Record, receipt: Any) -> str:
+        """The contract that a write created, by the key and nonce that it was signed with."""
+        signed = next(
+            each
+            for each in self._journal.transactions_of(record.id)
+            if each.hash == record.transaction_hash
+        )
+        return created_in(receipt, signed.sender, signed.nonce)

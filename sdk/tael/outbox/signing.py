@@ -56,7 +56,7 @@ class TransactionSigner:
         def sign(order: Order, nonce: int) -> tuple[str, bytes]:
             return self.sign(
                 {
-                    "to": order.to,
+                    **({} if order.to is None else {"to": order.to}),
                     "data": order.data,
                     "value": order.value,
                     "gas": view.gas_of(order),
