@@ -380,7 +380,7 @@ def test_gap_is_found_whichever_log_is_missing(
         *(ev.PaymentSkipped, ev.AuthorityUpdated, ev.TransferForced, ev.PaymentCharged),
     )
     unseen = {ev.topic_of(kind) for kind in silent}
-    names = {ev.topic_of(kind): kind.__name__ for kind in ev.EVENTS}
+    names = {ev.topic_of(kind): kind.__name__ for kind in ev.declared()}
     found: dict[str, str] = {}
     for place, log in enumerate(logs_of(world)):
         name = names[log["topics"][0]]

@@ -352,5 +352,5 @@ _TOPICS = {
         bytes.fromhex(ev.topic_of(kind)[2:]),
         kind.declaration.count(" indexed "),
     )
-    for kind in ev.EVENTS
+    for kind in ev.declared()
 }
