@@ -184,14 +184,14 @@ class UnknownEventError(LedgerError):
     code = "event_unknown"
 
     @classmethod
-    def of(cls, log: Mapping[str, Any]) -> UnknownEventError:
-        """The error for a log as a node gives it."""
+    def of(cls, log: Mapping[str, Any], block_number: object = None) -> UnknownEventError:
+        """The error for a log as a node gives it; a block's number if it does not tell."""
         topic = log["topics"][0] if log["topics"] else "no topic"
         said = "0x" + topic.hex() if isinstance(topic, bytes) else str(topic)
         return cls(
-            f"contract {log['address']} emitted an event that this version of tael does not know "
-            f"({said}, in block {log.get('blockNumber')}): install the version that fits the "
-            "deployment, or find out why the node tells of it"
+            f"contract {log['address']} emitted an event that this version of tael does not know, "
+            f"{said}, in block {log.get('blockNumber', block_number)}: install the version that "
+            "fits the deployment, or find out why the node tells of it"
         )
 
 

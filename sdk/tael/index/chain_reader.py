@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from tael.chain import Chain
     from tael.chain.jsonrpc import Call
 
-__all__ = ["Node"]
+__all__ = ["ChainReader"]
 
 _HEADERS_PER_REQUEST = 250
 
 
-class Node:
+class ChainReader:
     """Reads one deployment's logs.
 
     Args:
@@ -43,7 +43,7 @@ class Node:
         else:
             found = _header(request(self.chain, "eth_getBlockByNumber", "latest", False))
         if found is None:
-            raise NodeUnavailableError("the node gives no latest block; try again later")
+            raise NodeUnavailableError("the node answers without a latest block; try again later")
         return found
 
     def header(self, number: int) -> Header | None:
@@ -62,7 +62,7 @@ class Node:
                     continue
                 if header.number != number:
                     raise NodeUnavailableError(
-                        f"the node gives block {header.number} where {number} was asked for"
+                        f"the node answers with block {header.number} where {number} was asked for"
                     )
                 found[number] = header
         return found
@@ -102,7 +102,7 @@ class Node:
 
     def _logs(self, answer: Any) -> list[dict[str, Any]]:
         if not isinstance(answer, list):
-            raise NodeUnavailableError("the node gives something else than logs; try again later")
+            raise NodeUnavailableError("the node's answer is not a list of logs; try again later")
         if self.chain.agreement > 1:
             # No part of what nodes agree on: the time is the header's.
             for log in answer:
@@ -121,4 +121,6 @@ def _header(block: Mapping[str, Any] | None) -> Header | None:
             quantity(block["timestamp"], bits=48),
         )
     except (KeyError, TypeError, ValueError, NodeUnavailableError) as error:
-        raise NodeUnavailableError("the node gives something else than a block") from error
+        raise NodeUnavailableError(
+            "the node's answer is not a valid block; try again later"
+        ) from error
