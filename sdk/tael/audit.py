@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from eth_utils.address import to_checksum_address
-
+from tael.addresses import checksummed
 from tael.ledger import SECONDS_PER_DAY, Ledger, LedgerToken
 
 if TYPE_CHECKING:
@@ -127,4 +126,4 @@ def _token_checks(
 def _plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return tuple(_plain(each) for each in value)
-    return to_checksum_address(value) if isinstance(value, str) else value
+    return checksummed(value) if isinstance(value, str) else value

@@ -207,6 +207,5 @@ def _decoded(logs: Sequence[dict[str, Any]]) -> list[Event]:
         return [decode_own(log) for log in logs]
     except (InvalidInputError, LookupError, TypeError, ValueError) as error:
         raise NodeUnavailableError(
-            f"the node's answer has logs that are not valid logs of this deployment ({error}); "
-            "try again later"
+            f"the node gives what is not a valid log: {error}; try again later"
         ) from error

@@ -13,8 +13,8 @@ from functools import lru_cache
 from typing import Any
 
 import rlp
-from eth_utils import to_checksum_address
 
+from tael.addresses import checksummed
 from tael.hashing import keccak
 
 SignRecoverable = Callable[[bytes], bytes]
@@ -83,7 +83,7 @@ def read_plain(raw: bytes) -> dict[str, Any] | None:
             name: int.from_bytes(number, "big") for name, number in zip(names, numbers, strict=True)
         }
         if to:
-            read["to"] = to_checksum_address(to)
+            read["to"] = checksummed(to)
         return {**read, "value": int.from_bytes(value, "big"), "data": bytes(data)}
     except (rlp.DecodingError, ValueError, TypeError):
         return None
@@ -156,7 +156,7 @@ def _address(value: object) -> bytes:
 def _checked(address: str) -> bytes:
     """An address with a right checksum (ERC-55): few are sent to, and checking costs a hash."""
     try:
-        if to_checksum_address(address) != address:
+        if checksummed(address) != address:
             raise _NotPlain
     except ValueError:
         raise _NotPlain from None

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from eth_utils import to_checksum_address
-
+from tael.addresses import checksummed, is_address_form
 from tael.errors import InvalidTermsError
 from tael.hashing import keccak
 from tael.typed_data import TERMS_TYPE, Domain, digest
@@ -60,7 +59,7 @@ class Terms:
     def __post_init__(self) -> None:
         for name in ("issuer", "acquirer", "token", "card"):
             address = getattr(self, name)
-            if not isinstance(address, str) or _checksummed(address) != address:
+            if not is_address_form(address) or checksummed(address) != address:
                 raise InvalidTermsError(f"{name} must be a checksummed address, not {address!r}")
         for name, size in (("merchant", 32), ("uetr", 16), ("reference_hash", 32), ("funding", 32)):
             value = getattr(self, name)
@@ -109,13 +108,13 @@ class Terms:
         merchant, reference_hash, card_and_amount, uetr_and_deadlines = packed
         if any(card_and_amount[30:]) or uetr_and_deadlines[31]:
             raise InvalidTermsError("packed terms have bits set that belong to no term")
-        issuer, acquirer, token = (to_checksum_address(party) for party in parties)
+        issuer, acquirer, token = (checksummed(party) for party in parties)
         return cls(
             issuer=issuer,
             acquirer=acquirer,
             token=token,
             merchant=merchant,
-            card=to_checksum_address(card_and_amount[:20]),
+            card=checksummed(card_and_amount[:20]),
             amount_minor=int.from_bytes(card_and_amount[20:28], "big"),
             authorize_before=int.from_bytes(uetr_and_deadlines[16:21], "big"),
             capture_before=int.from_bytes(uetr_and_deadlines[21:26], "big"),
@@ -154,11 +153,6 @@ class Terms:
 _TERMS_TYPEHASH = keccak(TERMS_TYPE.encode())
 
 # A few banks and tokens, and many payments between them.
-
-
-@lru_cache(maxsize=4096)
-def _checksummed(address: str) -> str:
-    return to_checksum_address(address)
 
 
 @lru_cache(maxsize=4096)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import enum
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from eth_utils.address import to_checksum_address
+from tael.addresses import checksummed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["AbiType", "add_enumeration", "add_type", "checksummed", "type_named"]
+__all__ = ["AbiType", "add_enumeration", "add_type", "type_named"]
 
 DIGITS = 64
 """Of a word."""
@@ -31,14 +30,6 @@ class AbiType(NamedTuple):
     layout: str | None
     read: Callable[[str], Any]
     words: int = 1
-
-
-@lru_cache(maxsize=65_536)
-def checksummed(digits: str) -> str:
-    """An address of 40 digits, as people and tables write it."""
-    if len(digits) != 40:
-        raise ValueError("an address has 20 bytes")
-    return to_checksum_address("0x" + digits)
 
 
 def _number(digits: str) -> int:
@@ -68,7 +59,7 @@ def add_enumeration(values: type[enum.IntEnum]) -> None:
 
 
 _TYPES = {
-    "address": AbiType("address", "12x20s", lambda digits: checksummed(digits[24:])),
+    "address": AbiType("address", "12x20s", lambda digits: checksummed("0x" + digits[24:])),
     "bool": AbiType("bool", "24xQ", lambda digits: int(digits, 16) != 0),
     "bytes4": AbiType("bytes4", "4s28x", lambda digits: bytes.fromhex(digits[:8])),
     "bytes32": AbiType("bytes32", "32s", bytes.fromhex),

@@ -6,10 +6,9 @@ import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, dataclass_transform
 
-from eth_utils.crypto import keccak
-
 from tael.events.abi_types import DIGITS, AbiType, type_named
 from tael.events.event import Event
+from tael.hashing import keccak
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -150,7 +149,7 @@ def _declaration(kind: type[Event], parameters: str) -> Declaration:
             readers.append((_read_words if found.layout else _read_dynamic)(offset, found))
             offset += found.words * DIGITS
     return Declaration(
-        kind, signature, keccak(text=signature).hex(), topics, tuple(readers), _layout(types)
+        kind, signature, keccak(signature.encode()).hex(), topics, tuple(readers), _layout(types)
     )
 
 

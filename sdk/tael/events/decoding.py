@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tael.addresses import checksummed
 from tael.errors import InvalidInputError, UnknownEventError
-from tael.events.abi_types import checksummed
 from tael.events.declaring import found_by_topic
 from tael.events.event import Event, Position
 
@@ -70,7 +70,7 @@ def decode_all(logs: Iterable[Mapping[str, Any]]) -> list[Event]:
 def _position(log: Mapping[str, Any]) -> Position:
     timestamp = log.get("blockTimestamp")
     return Position(
-        checksummed(_digits(log["address"])),
+        checksummed("0x" + _digits(log["address"])),
         _number(log["blockNumber"]),
         "0x" + _digits(log["blockHash"]),
         "0x" + _digits(log["transactionHash"]),

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tael.addresses import checksummed
 from tael.errors import InvalidInputError
-from tael.events.abi_types import AbiType, add_enumeration, add_type, checksummed
+from tael.events.abi_types import AbiType, add_enumeration, add_type
 from tael.events.declaring import event
 from tael.events.event import Event
 from tael.models import EntryStatus
@@ -119,7 +120,7 @@ class PaymentOpened(Event):
     @property
     def card(self) -> str:
         """The payer's key, checksummed."""
-        return checksummed(self.packed[2][:20].hex())
+        return checksummed(self.packed[2][:20])
 
     @property
     def amount_minor(self) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from eth_utils.address import to_checksum_address
 
 from tael.contracts.escrow import PAYMENT_ESCROW
 from tael.contracts.token import SETTLEMENT_TOKEN
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
     from tael.index.rows import Deployed
 
-__all__ = ["Account", "Accounts", "Payment", "checksummed", "holds_of"]
+__all__ = ["Account", "Accounts", "Payment", "holds_of"]
 
 MAX_PAYMENTS = 50_000
 """How many payments stay in memory: most are captured soon after they were opened."""
@@ -201,8 +200,3 @@ def holds_of(account: Account, deployed: Deployed) -> Iterator[tuple[str, int, i
         yield address, amount, modules.pop(address, 0)
     for address, amount in modules.items():
         yield address, amount, amount
-
-
-def checksummed(participant: bytes) -> str:
-    """An address as tables and people write it, for 20 bytes."""
-    return str(to_checksum_address(participant))

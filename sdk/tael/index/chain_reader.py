@@ -43,7 +43,7 @@ class ChainReader:
         else:
             found = _header(request(self.chain, "eth_getBlockByNumber", "latest", False))
         if found is None:
-            raise NodeUnavailableError("the node answers without a latest block; try again later")
+            raise NodeUnavailableError("the node gives no valid latest block; try again later")
         return found
 
     def header(self, number: int) -> Header | None:
@@ -102,7 +102,7 @@ class ChainReader:
 
     def _logs(self, answer: Any) -> list[dict[str, Any]]:
         if not isinstance(answer, list):
-            raise NodeUnavailableError("the node's answer is not a list of logs; try again later")
+            raise NodeUnavailableError("the node gives what is not a list of logs; try again later")
         if self.chain.agreement > 1:
             # No part of what nodes agree on: the time is the header's.
             for log in answer:
@@ -122,5 +122,5 @@ def _header(block: Mapping[str, Any] | None) -> Header | None:
         )
     except (KeyError, TypeError, ValueError, NodeUnavailableError) as error:
         raise NodeUnavailableError(
-            "the node's answer is not a valid block; try again later"
+            "the node gives what is not a valid block; try again later"
         ) from error

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from tael.addresses import checksummed
 from tael.errors import LedgerError
-from tael.index.accounts import checksummed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tael import events as ev
+from tael.addresses import checksummed
 from tael.contracts.escrow import PAYMENT_ESCROW
 from tael.contracts.token import SETTLEMENT_TOKEN
-from tael.index.accounts import Payment, checksummed
+from tael.index.accounts import Payment
 from tael.index.handlers import ContractEvents, handles, register
 from tael.index.logs import pack_number
 from tael.index.movement_kinds import MovementKind

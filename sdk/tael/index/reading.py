@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tael.chain.addresses import require_address
+from tael.addresses import require_address
 from tael.errors import CurrencyUnknownError, IndexStateError
 from tael.index.deployed import find, read_cursor
 from tael.index.models import AccountBalance, IndexedPayment, IndexStatus, Movement
@@ -213,7 +213,7 @@ class Index:
             if name == alpha:
                 return number
         raise CurrencyUnknownError(
-            f"{alpha} is no currency of this deployment; there are "
+            f"{alpha} is not a currency of this deployment; there are "
             f"{', '.join(self._currencies.values())}."
         )
 

@@ -124,7 +124,7 @@ class Replay:
             self._apply(logs, positions, order, headers, entries)
         except (KeyError, IndexError, TypeError, ValueError, struct.error) as error:
             raise NodeUnavailableError(
-                f"the node's answer has logs that are not valid logs of this deployment: {error!r}"
+                f"the node gives logs that are not valid logs of this deployment: {error!r}"
             ) from error
         return rows
 

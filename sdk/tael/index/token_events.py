@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tael import events as ev
+from tael.addresses import checksummed
 from tael.contracts.escrow import PAYMENT_ESCROW
 from tael.contracts.token import SETTLEMENT_TOKEN
-from tael.index.accounts import checksummed
 from tael.index.entries import Announcement
 from tael.index.handlers import ContractEvents, handles, register
 from tael.index.movement_kinds import MovementKind

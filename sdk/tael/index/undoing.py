@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from tael import events as ev
+from tael.addresses import checksummed
 from tael.contracts.token import SETTLEMENT_TOKEN
-from tael.index.accounts import Accounts, checksummed
+from tael.index.accounts import Accounts
 from tael.index.logs import prefix_of, restore, unpack
 from tael.index.movement_kinds import MovementKind, ReceiptStatus
 from tael.index.opening_logs import opening_logs

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tael.index.accounts import checksummed, holds_of
+from tael.addresses import checksummed
+from tael.index.accounts import holds_of
 from tael.index.movement_kinds import ReceiptStatus
 from tael.index.rows import MOVED_COLUMNS, PAID_COLUMNS
 from tael.store.tables import (

@@ -13,9 +13,8 @@ import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from eth_utils.crypto import keccak
-
 from tael.errors import InvalidInputError
+from tael.hashing import keccak
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,12 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from eth_account.messages import encode_typed_data
-from eth_keys.datatypes import Signature
-from eth_keys.exceptions import BadSignature
-from eth_utils.address import to_canonical_address, to_checksum_address
-from eth_utils.crypto import keccak
-from eth_utils.exceptions import ValidationError
 
+from tael.addresses import address_bytes, checksummed
 from tael.errors import (
     CodeExpiredError,
     CurrencyMismatchError,
@@ -27,6 +23,7 @@ from tael.errors import (
     WrongContractError,
     WrongSignerError,
 )
+from tael.hashing import keccak
 from tael.qr.findings import CodeWarning
 from tael.qr.model import MerchantCode, PromptedTip
 from tael.qr.names import (
@@ -38,6 +35,7 @@ from tael.qr.names import (
 )
 from tael.qr.signing import build_dynamic_message, build_static_message, list_names
 from tael.qr.tael_templates import SIGNER_CHECK_BYTES, TaelPayload, read_templates, to_address
+from tael.signatures import recover
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -221,11 +219,11 @@ def _build_expected(
 
 def _check_signature(payload: TaelPayload, message: dict[str, Any], entry: MerchantEntry) -> None:
     recovered = _recover(message, payload.signature)
-    if recovered == to_canonical_address(to_address(entry.signer, "signer")):
+    if recovered == address_bytes(to_address(entry.signer, "signer")):
         return
     if recovered is not None and recovered[:SIGNER_CHECK_BYTES] == payload.signer_check:
         raise WrongSignerError(
-            f"The code is signed by {to_checksum_address(recovered)}, which is not this merchant's "
+            f"The code is signed by {checksummed(recovered)}, which is not this merchant's "
             "key: another merchant's, or one since replaced. Do not pay; ask for a new code."
         )
     raise SignatureMismatchError(
@@ -236,17 +234,9 @@ def _check_signature(payload: TaelPayload, message: dict[str, Any], entry: Merch
 
 def _recover(message: dict[str, Any], signature: bytes) -> bytes | None:
     """The address that made a compact signature, or None when nobody can have."""
-    r, parity_and_s = signature[:32], int.from_bytes(signature[32:], "big")
-    parity, s = parity_and_s >> 255, parity_and_s & (2**255 - 1)
-    if not 0 < s <= _SECP256K1_ORDER // 2:
-        return None
     signable = encode_typed_data(full_message=message)
     digest = keccak(b"\x19" + signable.version + signable.header + signable.body)
-    try:
-        made = Signature(vrs=(parity, int.from_bytes(r, "big"), s))
-        return made.recover_public_key_from_msg_hash(digest).to_canonical_address()
-    except (BadSignature, ValidationError):
-        return None
+    return recover(digest, (signature[:32], signature[32:]))
 
 
 def _find_token(code: MerchantCode, token_for_currency: Mapping[str, str]) -> str | None:

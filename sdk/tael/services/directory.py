@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from eth_utils.address import to_checksum_address
-
 from tael import qr
+from tael.addresses import checksummed
+from tael.contracts.registry import REGISTRY
 from tael.errors import InvalidInputError
 from tael.events import AcceptanceSet, CardSet, DelegateSet, MerchantSet
 from tael.models import Acceptance, CardEntry, EntryStatus, MerchantRecord, Verb, Written
@@ -20,15 +20,11 @@ if TYPE_CHECKING:
     from tael.contracts.calls import Contract
     from tael.money import Currency
     from tael.services.gateway import Gateway
+    from tael.services.writer import Writer
     from tael.signers import Signer
 
 MAX_ENTRIES = 256
 
-FIXED_GAS = {"setMerchant": 140_000, "setCards": 80_000, "setAcceptances": 80_000}
-GAS_PER_ENTRY = 45_000
-"""Bounds instead of an estimate, for new entries through a delegate: 95,600 was measured for
-setMerchant, 60,600 and 29,300 more a card for setCards, 61,200 and 34,000 more an acceptance for
-setAcceptances; a full list stays within half a block of 30,000,000."""
 ESTIMATED_ENTRIES = 8
 """Longer lists are sent without an estimate, which takes a node longer than the list itself."""
 
@@ -46,8 +42,9 @@ class Directory:
         write repeated after a newer one sets the old state again.
     """
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, writer: Writer) -> None:
         self._gateway = gateway
+        self._writer = writer
 
     # Merchants
 
@@ -83,11 +80,11 @@ class Directory:
         danger = qr.find_name_danger(name)
         if danger is not None or not name:
             raise InvalidInputError(f"The merchant's name has {danger or 'no character'}.")
-        commitment = gateway.identifiers.merchant_commitment(merchant)
-        merchant_id = gateway.identifiers.merchant_id(merchant)
+        commitment = self._writer.identity.identifiers.merchant_commitment(merchant)
+        merchant_id = self._writer.identity.identifiers.merchant_id(merchant)
         wanted = MerchantRecord(
             merchant_id,
-            gateway.participant,
+            self._writer.participant,
             gateway.address(signer, "merchant's signer"),
             _category(category_code),
             qr.compute_name_hash(merchant_id, name),
@@ -146,8 +143,8 @@ class Directory:
             return None
         return MerchantRecord(
             merchant_id,
-            to_checksum_address(acquirer),
-            to_checksum_address(signer),
+            checksummed(acquirer),
+            checksummed(signer),
             category_code,
             name_hash,
         )
@@ -224,7 +221,7 @@ class Directory:
         Source: `Directory.setCards`.
         """
         entries = _bounded(cards)
-        issuer = self._gateway.participant
+        issuer = self._writer.participant
         wanted = [self._card_words(entry) for entry in entries]
         escrow = self._gateway.escrow
         return self._set_list(
@@ -245,7 +242,7 @@ class Directory:
             issuer: An address; None is the client's participant.
         """
         token = self._gateway.token(currency)
-        key = (issuer or self._gateway.participant, card, token.address)
+        key = (issuer or self._writer.participant, card, token.address)
         (_, _, payment_limit, day_limit, status), spent = self._gateway.read_many(
             [(self._gateway.escrow, name, key) for name in ("cardOf", "spentToday")]
         )
@@ -278,12 +275,12 @@ class Directory:
             words,
             reference,
             is_set=lambda: bool(verbs) and self.verbs(who) == verbs,
-            made_by=(DelegateSet, gateway.participant, who),
+            made_by=(DelegateSet, self._writer.participant, who),
         )
 
     def verbs(self, delegate: str, *, participant: str | None = None) -> Verb:
         """What a key may do for a participant; None is the client's own."""
-        who = participant or self._gateway.participant
+        who = participant or self._writer.participant
         return Verb(self._gateway.read(self._gateway.escrow, "verbsOf", who, delegate))
 
     # Internals
@@ -316,7 +313,7 @@ class Directory:
         made_by: tuple[Any, ...],
     ) -> Written:
         """Set the entries of a list that stand otherwise; `reads` says how they stand."""
-        first = self._gateway.recall(self._gateway.escrow, intent, reference)
+        first = self._writer.recall(self._gateway.escrow, intent, reference)
         if first is not None:
             return first
         now = self._gateway.read_many(reads)
@@ -332,9 +329,10 @@ class Directory:
 
     def _gas(self, verb: str, entries: int = 0) -> int | None:
         """The bound for a write; None where the node shall try it first."""
-        if self._gateway.simulate and entries <= ESTIMATED_ENTRIES:
+        if self._writer.simulate and entries <= ESTIMATED_ENTRIES:
             return None
-        return FIXED_GAS[verb] + GAS_PER_ENTRY * entries
+        bound = REGISTRY.verb(self._gateway.escrow.kind, verb).gas
+        return None if bound is None else bound.limit(entries)
 
     def _set(
         self,
@@ -348,7 +346,7 @@ class Directory:
     ) -> Written:
         """Write a state, unless it is there already: then the event that made it is the result."""
         gateway = self._gateway
-        first = gateway.recall(gateway.escrow, intent, reference)
+        first = self._writer.recall(gateway.escrow, intent, reference)
         if first is not None:
             return first
         if is_set():
@@ -357,8 +355,8 @@ class Directory:
                 raise InvalidInputError(
                     "The state is there without the event that made it; report it."
                 )
-            return gateway.note(gateway.escrow, intent, event, reference)
-        receipt = gateway.write(
+            return self._writer.note(gateway.escrow, intent, event, reference)
+        receipt = self._writer.write(
             gateway.escrow,
             intent.verb,
             *words,
@@ -366,7 +364,7 @@ class Directory:
             intent=intent,
             gas=gas,
         )
-        return gateway.written(receipt, reference, intent.subject)
+        return self._writer.written(receipt, reference, intent.subject)
 
 
 def _bounded(entries: Iterable[_Entry]) -> list[_Entry]:
@@ -384,6 +382,4 @@ def _category(code: int | str) -> int:
 
 
 def _plain(values: Sequence[object]) -> tuple[object, ...]:
-    return tuple(
-        to_checksum_address(value) if isinstance(value, str) else value for value in values
-    )
+    return tuple(checksummed(value) if isinstance(value, str) else value for value in values)

@@ -13,20 +13,6 @@ if TYPE_CHECKING:
     from tael.contracts.calls import Contract
     from tael.terms import Terms
 
-GAS_BOUNDS = {
-    "authorize": 150_000,
-    "authorizeWith": 260_000,
-    "charge": 170_000,
-    "chargeWith": 280_000,
-    "capture": 130_000,
-    "void": 100_000,
-    "reclaim": 100_000,
-    "refund": 120_000,
-    "transferWithAuthorization": 160_000,
-}
-"""Limits that suffice without an estimate, first use and cold storage included: about half more
-than the dearest of each that the contract tests know. What is not used is not paid."""
-
 
 @dataclass(frozen=True, slots=True)
 class Intent:

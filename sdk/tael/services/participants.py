@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tael.services.balances import Balances
     from tael.services.gateway import Gateway
     from tael.services.operations import Operations
+    from tael.services.writer import Writer
 
 
 class Participants:
@@ -39,8 +40,11 @@ class Participants:
     returns a :class:`~tael.models.Written`.
     """
 
-    def __init__(self, gateway: Gateway, balances: Balances, operations: Operations) -> None:
+    def __init__(
+        self, gateway: Gateway, writer: Writer, balances: Balances, operations: Operations
+    ) -> None:
         self._gateway = gateway
+        self._writer = writer
         self._balances = balances
         self._operations = operations
 
@@ -53,7 +57,7 @@ class Participants:
             currency: ISO 4217 letters.
             participant: An address; None is the client's own.
         """
-        who = participant or self._gateway.participant
+        who = participant or self._writer.participant
         token = self._gateway.token(currency)
         status = AccountStatus(self._gateway.read(token, "statusOf", who))
         return ParticipantStatus(who, str(currency), status, self._balances.of(currency, who))
@@ -95,7 +99,7 @@ class Participants:
         Source: `SettlementToken.suspend`.
         """
         who, token = self._who(participant), self._gateway.token(currency)
-        reason = self._gateway.identifiers.document_hash(reference, document)
+        reason = self._writer.identity.identifiers.document_hash(reference, document)
 
         def find_first() -> Event | None:
             event = self._find(token, AccountSuspended, who)
@@ -119,21 +123,21 @@ class Participants:
         """
         require_money(reserve)
         token = self._gateway.token(reserve.currency)
-        document_hash = self._gateway.identifiers.document_hash(reference, document)
+        document_hash = self._writer.identity.identifiers.document_hash(reference, document)
         arguments = (reserve.amount_minor, document_hash, valid_before)
         intent = Intent("attest", arguments)
-        first = self._gateway.recall(token, intent, reference)
+        first = self._writer.recall(token, intent, reference)
         if first is not None:
             return first
         now = self._gateway.read(token, "attestation")
         if (now[0], now[2], now[1]) == arguments:
             event = self._find(token, ReserveAttested)
             if event is not None:
-                return self._gateway.note(token, intent, event, reference)
-        receipt = self._gateway.write(
+                return self._writer.note(token, intent, event, reference)
+        receipt = self._writer.write(
             token, "attest", *arguments, reference=reference, intent=intent
         )
-        return self._gateway.written(receipt, reference)
+        return self._writer.written(receipt, reference)
 
     def pause(self, currency: str | Currency, *, reference: str) -> Written:
         """Stop new obligations in a currency. For the guardian, at once.
@@ -201,7 +205,7 @@ class Participants:
         """
         require_money(amount)
         token = self._gateway.token(amount.currency)
-        reason = self._gateway.identifiers.document_hash(reference, document)
+        reason = self._writer.identity.identifiers.document_hash(reference, document)
         call = (self._who(payer), self._who(payee), amount.amount_minor, reason)
 
         def find_first() -> Event | None:
@@ -220,12 +224,12 @@ class Participants:
 
         # The same data could be scheduled and executed a second time, so the past is asked first.
         intent = Intent("forceTransfer", call)
-        first = self._gateway.recall(token, intent, reference)
+        first = self._writer.recall(token, intent, reference)
         if first is not None:
             return first
         event = find_first()
         if event is not None:
-            return self._gateway.note(token, intent, event, reference)
+            return self._writer.note(token, intent, event, reference)
         return self._delayed(token, "forceTransfer", call, reference, find_first)
 
     # Internals
@@ -250,7 +254,7 @@ class Participants:
         reference: str,
         find_first: Callable[[], Event | None],
     ) -> Written:
-        return self._gateway.write_once(
+        return self._writer.write_once(
             token,
             name,
             *arguments,
@@ -270,7 +274,7 @@ class Participants:
         if not self._operations.delay_seconds(token, name):
             return self._once(token, name, arguments, reference, find_first)
         intent = Intent(name, arguments, target=token)
-        done = self._gateway.recall(token, intent, reference)
+        done = self._writer.recall(token, intent, reference)
         if done is not None:
             return done
         operation = self._operations.find(token, name, *arguments)
@@ -278,7 +282,7 @@ class Participants:
             # Done before, by this very call perhaps: nobody shall announce it a second time.
             first = find_first()
             if first is not None:
-                return self._gateway.note(token, intent, first, reference)
+                return self._writer.note(token, intent, first, reference)
             self._require_possible(token, name, arguments)
             return self._operations.schedule(token, name, *arguments, reference=reference)
         if operation.state == "waiting":
@@ -289,7 +293,7 @@ class Participants:
             first = find_first()
             if first is None:
                 raise
-            return self._gateway.note(token, intent, first, reference)
+            return self._writer.note(token, intent, first, reference)
 
     def _require_possible(self, token: Contract, name: str, arguments: tuple[object, ...]) -> None:
         """Refuse to schedule what the present status rules out: nobody shall wait for nothing."""

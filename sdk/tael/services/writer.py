@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from abc import abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tael.contracts.registry import REGISTRY
 from tael.errors import (
     ContractRevertedError,
     InvalidInputError,
@@ -20,7 +20,7 @@ from tael.journal import Order, Outcome, State
 from tael.journal.journal import conflict
 from tael.models import Written
 from tael.outbox.receipts import receipt_in
-from tael.services.intents import GAS_BOUNDS, Intent
+from tael.services.intents import Intent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,34 +30,33 @@ if TYPE_CHECKING:
     from tael.events import Event
     from tael.journal import Item, Journal, Record
     from tael.outbox import Outbox, Ticket
-    from tael.signers import Signer
+    from tael.services.identity import Identity
 
 
-class Writing:
-    """The part of `Gateway` that writes.
+class Writer:
+    """Writes for one participant, through its outbox and journal.
 
     Args:
         chain: The chain.
+        identity: Who signs, and for whom.
         outbox: Makes the outbox when it is first needed; a client that only reads has no store.
         simulate: Whether each write is tried on the node first, so that a refusal costs nothing.
     """
 
-    def __init__(self, chain: Chain, outbox: Callable[[], Outbox], *, simulate: bool) -> None:
+    def __init__(
+        self, chain: Chain, identity: Identity, outbox: Callable[[], Outbox], *, simulate: bool
+    ) -> None:
         self.chain = chain
+        self.identity = identity
         self.simulate = simulate
         self._make_outbox = outbox
         self._outbox: Outbox | None = None
         self._making = threading.Lock()
 
     @property
-    @abstractmethod
-    def signer(self) -> Signer:
-        """Who signs."""
-
-    @property
-    @abstractmethod
     def participant(self) -> str:
         """Whose references these are."""
+        return self.identity.participant
 
     @property
     def outbox(self) -> Outbox:
@@ -103,6 +102,9 @@ class Writing:
             items: The payments of a batch.
         """
         what = Intent(name, arguments) if intent is None else intent
+        bound = REGISTRY.verb(contract.kind, name).gas
+        if gas is None and bound is not None and not self.simulate:
+            gas = bound.limit()
         return Order(
             participant=self.participant,
             reference=check_reference(reference),
@@ -111,7 +113,7 @@ class Writing:
             to=contract.address,
             data=contract.function(name, len(arguments)).encode(*arguments),
             part=part,
-            gas=gas if gas is not None or self.simulate else GAS_BOUNDS.get(name),
+            gas=gas,
             subject=what.subject,
             total_minor=what.total_minor,
             valid_before=what.valid_before,
@@ -120,7 +122,7 @@ class Writing:
 
     def submit(self, orders: Sequence[Order]) -> list[Ticket]:
         """Hand orders to the outbox without waiting."""
-        return self.outbox.submit(self.signer, orders)
+        return self.outbox.submit(self.identity.signer, orders)
 
     def wait(self, ticket: Ticket) -> Receipt:
         """Wait until an order's transaction is in a block."""
@@ -146,7 +148,7 @@ class Writing:
         order = self.order(
             contract, name, *arguments, reference=reference, intent=intent, part=part, gas=gas
         )
-        return self.outbox.send(self.signer, order)
+        return self.outbox.send(self.identity.signer, order)
 
     def recall(
         self, contract: Contract, intent: Intent, reference: str, *, part: int = 0
@@ -184,7 +186,7 @@ class Writing:
         if record.state is not State.SIGNED:
             return record
         with contextlib.suppress(ContractRevertedError, TransactionRefusedError):
-            self.wait(self.outbox.rejoin(self.signer, record))
+            self.wait(self.outbox.rejoin(self.identity.signer, record))
         return self.journal.record(record.id)
 
     def written(self, receipt: Receipt, reference: str, subject: bytes | None = None) -> Written:
