@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 
+from tael.errors import IndexStateError
+
 __all__ = ["LAYOUT", "ModuleMovementKind", "MovementKind", "ReceiptStatus", "movement_kind"]
 
 LAYOUT = 2
@@ -72,9 +74,18 @@ def movement_kind(number: int) -> MovementKind | ModuleMovementKind:
     """The kind that the index stores as a number.
 
     Raises:
-        ValueError: Nobody made it known.
+        IndexStateError: This version does not know it.
     """
-    return _OF_MODULES.get(number) or MovementKind(number)
+    found = _OF_MODULES.get(number)
+    if found is not None:
+        return found
+    try:
+        return MovementKind(number)
+    except ValueError:
+        raise IndexStateError(
+            f"the index has movements of kind {number}, which this version of tael does not know: "
+            "install the version that made it"
+        ) from None
 
 
 class ReceiptStatus(enum.IntEnum):

@@ -102,9 +102,9 @@ class _Undoing:
         """
         deployed, connection = self._deployed, self._connection
         last = next_receipt
-        while rows := self._standing_before(last):
+        while rows := self._kept_before(last):
             last = rows[-1].id
-            rest_of = self._openings(rows)
+            rest_of = self._opening_logs(rows)
             whole = {row.id: restore(row.logs, rest_of) for row in rows}
             for logs in whole.values():
                 self._count_reserved(logs)
@@ -219,7 +219,7 @@ class _Undoing:
                 amount = int.from_bytes(log.rest[64:96], "big")
                 self._reserved[log.contract, participant, checksummed(module)] += sign * amount
 
-    def _standing_before(self, last: int) -> Sequence[Any]:
+    def _kept_before(self, last: int) -> Sequence[Any]:
         return self._connection.execute(
             sa.select(receipts)
             .where(
@@ -232,7 +232,7 @@ class _Undoing:
             .limit(_PAGE)
         ).all()
 
-    def _openings(self, rows: Sequence[Any]) -> Callable[[int], bytes]:
+    def _opening_logs(self, rows: Sequence[Any]) -> Callable[[int], bytes]:
         """What gives the rest of the logs that opened payments, by the payment's number."""
         numbers = [
             log.payment for row in rows for log in unpack(row.logs) if log.payment is not None
