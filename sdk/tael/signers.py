@@ -56,7 +56,8 @@ class Signer(Protocol):
         """Sign a transaction and return its raw bytes, ready to broadcast.
 
         Args:
-            transaction: Fields as in `eth_account`'s `sign_transaction`, `chainId` among them.
+            transaction: Fields as in `eth_account`'s `sign_transaction`, `chainId` among them;
+                numbers are integers, `data` is bytes, `to` is checksummed.
         """
 
 

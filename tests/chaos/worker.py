@@ -40,7 +40,7 @@ from tael.errors import (
 )
 from tael.models import BatchOutcome, Resolution
 from tael.outbox import Change, FeePolicy, watch
-from tael.services import openings
+from tael.services import opened_payments
 from tael.store import Store, database, migrate
 from tests.chaos.ground import Ground, secret_of, signers
 from tests.chaos.plan import Kill, Plan, WorkerPlan
@@ -78,7 +78,7 @@ _HASTE: Sequence[tuple[Any, str, float]] = (
     (connection, "CONNECT_RETRY_SECONDS", 0.8),
     (connection, "AGREE_RETRY_SECONDS", 0.5),
     (connection, "_LONGEST_PAUSE_SECONDS", 0.2),
-    (openings, "CATCH_UP_SECONDS", 0.2),
+    (opened_payments, "CATCH_UP_SECONDS", 0.2),
 )
 """A storm of a second must not be sat out: what waits for seconds waits for tenths of them here.
 Nothing that is safe may rest on a span of time, so this changes what is met, not what is right."""

@@ -375,7 +375,13 @@ def test_page_has_room_for_the_longest_amounts(world: World, store: Store) -> No
         ("a" * 19, [19]),
         ("a" * 20, [8, 8, 4]),
         ("a" * 21, [8, 8, 5]),
+        ("A" * 11, [11]),
+        ("A" * 13, [8, 5]),
+        ("1745915488053", [8, 5]),
         ("75405253-4530-4820-88fa-f4cc8086af55", [36]),
+        ("mandatory_missing, not_a_template", [10, 13, 2, 8]),
+        ("CardPaymentLimitExceeded", [4, 7, 5, 8]),
+        ("the authorizations of a day", [27]),
     ],
 )
 def test_long_words_break_in_groups(text: str, pieces: list[int]) -> None:

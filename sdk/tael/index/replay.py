@@ -44,14 +44,16 @@ def in_order(logs: Sequence[Mapping[str, Any]]) -> tuple[Sequence[Mapping[str, A
             for log in logs
         ]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise NodeUnavailableError("the node gives logs without valid places; read them again") from error
+        raise NodeUnavailableError(
+            "the node gives logs without valid places; read them again"
+        ) from error
     if all(earlier < later for earlier, later in pairwise(positions)):
         return logs, positions
     unique: dict[int, Mapping[str, Any]] = {}
     for position, log in sorted(zip(positions, logs, strict=True), key=lambda each: each[0]):
         if unique.setdefault(position, log) != log:
             raise NodeUnavailableError(
-                f"the node gives two logs for one place of block {block_of(position)}; read it again"
+                f"the node gives two logs for one place of block {block_of(position)}; try again"
             )
     return list(unique.values()), list(unique)
 

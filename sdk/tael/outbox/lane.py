@@ -322,7 +322,7 @@ class Lane:
             return self.sign_fields(
                 {
                     "to": order.to,
-                    "data": "0x" + order.data.hex(),
+                    "data": order.data,
                     "value": order.value,
                     "gas": self._gas(order, view),
                     **view.fees,
