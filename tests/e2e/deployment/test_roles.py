@@ -10,6 +10,7 @@ from tael.contracts.registry import REGISTRY
 from tael.deployment import ROLES, cancel, execute, schedule, scheduled, verify
 from tael.deployment.plan import ROLE_BY_NAME
 from tael.errors import ContractRevertedError, NotPermittedError, WrongStateError, WrongTimeError
+from tael.rpc import request
 from tests.e2e.deployment.plans import (
     ADMIN,
     BANK,
@@ -50,7 +51,7 @@ def refusal_of(chain, address, entry):
     )
     call = {"from": OUTSIDER.address, "to": address, "data": "0x" + data.hex()}
     try:
-        chain.read(lambda: chain.w3.eth.call(call))
+        request(chain, "eth_call", call, "latest")
     except ContractRevertedError as refusal:
         return refusal.name
     return ""
