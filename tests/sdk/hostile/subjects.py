@@ -28,7 +28,7 @@ from tael import (
 )
 from tael import client as client_module
 from tael.contracts.calls import Contract
-from tael.index import Index, Indexer
+from tael.index import Index, Indexer, Subscription
 from tael.index import verify as verify_index
 from tael.outbox import Change
 from tael.store import Store
@@ -59,6 +59,10 @@ NOT_ASKED = {
     "Client.close",  # ends the threads that the others need
     "Chain.close",
     "Chain.connect",  # a test of its own
+    "Index.account_row",  # given a connection by the others
+    "Index.first_receipt",
+    "Index.snapshot",
+    "Subscription.follow",
     "Indexer.follow",  # runs until it is told to stop, and takes the same steps
     "Manifest.default_path",  # files, no node
     "Manifest.from_dict",
@@ -86,6 +90,8 @@ class Stage:
     world: World
     chain: Chain
     store: Store
+    clients_store: Store | None = None
+    """What the clients write into; None is a store in memory for each."""
     clients: dict[str, Client] = field(default_factory=dict)
     _stores: list[Store] = field(default_factory=list)
     opened: SignedPayment = field(init=False)
@@ -107,6 +113,8 @@ class Stage:
         self.ledger = Ledger.replay(self.client("issuer").history().events())
         Indexer(self.store, self.client("issuer")).catch_up()
         self.index = Index(self.store, self.world.manifest)
+        self.subscription = Subscription(self.index, "stage")
+        self.delivery = self.subscription.read()[0]
 
     def client(self, role: str) -> Client:
         """A client behind the hostile node."""
@@ -115,7 +123,7 @@ class Stage:
                 self.chain,
                 self.world.manifest,
                 self.world.signers[role],
-                store=":memory:",
+                store=":memory:" if self.clients_store is None else self.clients_store,
                 wait_seconds=0.15,
                 finality="simulated",
             )
@@ -227,6 +235,10 @@ _VALUES: Mapping[str, Callable[[Stage], Any]] = {
     # History
     "topics": lambda _: (),
     "tell": lambda _: None,
+    # Index
+    "since": lambda _: 0,
+    "delivery": lambda s: s.delivery,
+    "begin_block": lambda _: 0,
     # Manifest
     "chain: Chain": lambda s: s.chain,
     "key": lambda _: "escrow",
@@ -308,3 +320,10 @@ CASES = (
     Case("index.verify", lambda _: verify_index),
     Case("deployment.verify", lambda _: deployment.verify),
 )
+
+CASES_OF_STORE = (
+    *CASES,
+    *_methods(Index, lambda stage, _: stage.index),
+    *_methods(Subscription, lambda stage, _: stage.subscription),
+)
+"""Those that read a database only, besides."""
