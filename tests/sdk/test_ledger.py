@@ -10,6 +10,7 @@ from tael import Client, Difference, Ledger, compare
 from tael import events as ev
 from tael.errors import LedgerError
 from tests.support.activity import have_a_busy_day, live_through_everything
+from tests.support.sending import send
 from tests.support.world import World, cny
 
 
@@ -48,7 +49,7 @@ def test_replay_equals_the_contracts_when_another_module_holds_money(world: Worl
         token.functions.releaseHold(bank, 50),
     ):
         data = bytes.fromhex(function._encode_transaction_data()[2:])
-        world.sender.send(world.signers["outsider"], token.address, data, reference="TEST")
+        send(world.chain, world.signers["outsider"], token.address, data)
     world.authorize("P-1", cny("5.00"))
     ledger = Ledger.replay(operator.history().events())
     books = ledger.tokens[token.address]

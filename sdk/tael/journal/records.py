@@ -73,8 +73,8 @@ class Order:
         reference: The caller's.
         verb: The contract's function.
         body_hash: Of what is to happen, 32 bytes; the same reference never stands for two.
-        to: The contract.
-        data: Call data.
+        to: The contract; None where the transaction creates one.
+        data: Call data, or creation code with its arguments.
         part: 0; a batch's transactions count from 1.
         gas: A limit that is known to suffice; None estimates, which finds refusals out early.
         subject: The key of what is written, 32 bytes, if it has one.
@@ -88,7 +88,7 @@ class Order:
     reference: str
     verb: str
     body_hash: bytes
-    to: str
+    to: str | None
     data: bytes
     part: int = 0
     gas: int | None = None
@@ -102,6 +102,11 @@ class Order:
     def name(self) -> tuple[str, str, int]:
         """What stands for it in the journal."""
         return (self.participant, self.reference, self.part)
+
+    @property
+    def contract(self) -> str:
+        """The contract as the journal keeps it: empty where the transaction creates one."""
+        return self.to or ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -321,7 +321,7 @@ class Lane:
         def sign(order: Order, nonce: int) -> tuple[str, bytes]:
             return self.sign_fields(
                 {
-                    "to": order.to,
+                    **({} if order.to is None else {"to": order.to}),
                     "data": "0x" + order.data.hex(),
                     "value": order.value,
                     "gas": self._gas(order, view),

@@ -115,7 +115,7 @@ class Outbox:
                 reference=record.reference,
                 verb=record.verb,
                 body_hash=record.body_hash,
-                to=record.contract,
+                to=record.contract or None,
                 data=b"",
                 part=record.part,
             )

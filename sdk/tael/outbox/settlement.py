@@ -12,6 +12,7 @@ from tael.journal import Fate, Outcome, SignedTransaction, State
 from tael.outbox.changes import Change, Status
 from tael.outbox.flights import Flight
 from tael.outbox.receipts import (
+    created_in,
     item_outcomes,
     receipt_in,
     receipt_of,
@@ -119,6 +120,8 @@ class Settlement:
             refusals: By write; a refusal is added.
         """
         outbox, write = self._outbox, flight.newest.write
+        if receipt.get("contractAddress"):
+            created_in(receipt, self._lane.address, flight.nonce)
         if write is None:
             return []
         refusal = None
@@ -149,7 +152,12 @@ class Settlement:
                 error = refusal_of(data, receipt)
                 ticket.fail(error)
             else:
-                ticket.tell(receipt_of(receipt, ticket.order.reference, repeated=ticket.is_repeat))
+                order, created = ticket.order, None
+                if order.to is None:
+                    created = created_in(receipt, self._lane.address, flight.nonce)
+                ticket.tell(
+                    receipt_of(receipt, order.reference, created=created, repeated=ticket.is_repeat)
+                )
         if write is not None:
             status: Status = "final" if self._outbox.finality.is_immediate else "included"
             if refusal is not None:

@@ -116,9 +116,9 @@ def _ask(chain: Chain, calls: Sequence[tuple[str, list[Any]]]) -> list[RpcRespon
 
 
 def _call(address: str, order: Order) -> dict[str, str]:
-    return {
+    call = {
         "from": address,
-        "to": order.to,
         "data": "0x" + order.data.hex(),
         "value": hex(order.value),
     }
+    return call if order.to is None else {**call, "to": order.to}

@@ -19,7 +19,7 @@ from tael.errors import NodeUnavailableError, StoreError, TaelError, Transaction
 from tael.journal import Fate
 from tael.outbox.fees import FEE_FIELDS
 from tael.outbox.flights import Flight
-from tael.outbox.receipts import receipt_in, receipt_of
+from tael.outbox.receipts import created_in, receipt_in, receipt_of
 from tael.outbox.settlement import GROUP, Settlement
 from tael.outbox.tickets import unknown
 from tael.raw_transaction import read_plain
@@ -162,7 +162,9 @@ class Watch(Settlement):
                     "eth_getTransactionReceipt", [record.transaction_hash]
                 )
                 raw = receipt_in(raw, record.transaction_hash)
-                receipt = receipt_of(raw, record.reference, repeated=True) if raw else None
+                if raw is not None:
+                    created = None if record.contract else self._created_by(record, raw)
+                    receipt = receipt_of(raw, record.reference, created=created, repeated=True)
             except NodeUnavailableError:
                 receipt = None
         for ticket in flight.tickets:
@@ -175,6 +177,11 @@ class Watch(Settlement):
                 )
             else:
                 ticket.tell(receipt)
+
+    def _created_by(self, record: Record, receipt: Any) -> str:
+        signed = self._outbox.journal.transactions_of(record.id)
+        nonce = next(each.nonce for each in signed if each.hash == record.transaction_hash)
+        return created_in(receipt, self._lane.address, nonce)
 
     # The thread
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tael.contracts.artifacts import load
 from tael.errors import IdempotencyConflictError
 from tael.events import OperationScheduled, decode_all
 from tael.models import ScheduledOperation, Written
@@ -61,6 +62,46 @@ class Operations:
         # Zero when it was never scheduled, was executed or cancelled, or has expired.
         ready_at = gateway.read(gateway.governance, "getSchedule", operation_id)
         return self._scheduled(contract, name, data, ready_at, None) if ready_at else None
+
+    def scheduled(self) -> list[ScheduledOperation]:
+        """Everything that anybody scheduled and that is not expired, the earliest first.
+
+        Raises:
+            NodeUnavailableError: The node did not answer properly.
+        """
+        gateway = self._gateway
+        history = gateway.history(gateway.governance)
+        events = history.events(topics=gateway.topics(OperationScheduled))
+        found = {each.operation_id: each for each in events if isinstance(each, OperationScheduled)}
+        # Zero when it was executed, cancelled or has expired.
+        schedules = gateway.read_many(
+            [(gateway.governance, "getSchedule", (operation_id,)) for operation_id in found]
+        )
+        now = gateway.now()
+        operations = [
+            ScheduledOperation(
+                operation_id=each.operation_id,
+                caller=each.caller,
+                target=each.target,
+                data=each.data,
+                verb=self._verb_of(each),
+                ready_at=ready_at,
+                expires_at=ready_at + EXPIRATION_SECONDS,
+                state="ready" if now >= ready_at else "waiting",
+            )
+            for each, ready_at in zip(found.values(), schedules, strict=True)
+            if ready_at
+        ]
+        return sorted(operations, key=lambda each: each.ready_at)
+
+    def _verb_of(self, event: OperationScheduled) -> str:
+        """The function's name; its selector where the target is none of the deployment's."""
+        selector, contract = event.data[:4], self._gateway.contract_at(event.target)
+        for entry in load(contract.kind).functions if contract is not None else ():
+            name: str = entry["name"]
+            if contract and contract.function(name, len(entry["inputs"])).selector == selector:
+                return name
+        return "0x" + selector.hex()
 
     def schedule(
         self, contract: Contract, name: str, *arguments: object, reference: str

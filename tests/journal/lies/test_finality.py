@@ -25,6 +25,7 @@ from tests.support.bank import (
     transfer,
 )
 from tests.support.faulty_proxy import FaultyProxy
+from tests.support.sending import send
 from tests.support.waiting import wait_until
 from tests.support.world import World
 
@@ -81,9 +82,7 @@ def relay_what_was_overtaken(
     manual()
     wait_until(lambda: record(bank, reference).state is State.ACCEPTED)
     world.node.rpc("evm_setAutomine", True)
-    world.sender.send(
-        world.signers["outsider"], fields["to"], fields["data"], reference=f"relay {reference}"
-    )
+    send(world.chain, world.signers["outsider"], fields["to"], fields["data"])
     world.node.rpc("evm_increaseTime", 7_200)
     world.node.mine()
 

@@ -14,6 +14,7 @@ from tael.outbox import FeePolicy
 from tests.journal.lies.nodes import ALWAYS, HUGE, agreeing, alone, count_of
 from tests.support.bank import client, held_of, journal_of, received, record, signed, transfer
 from tests.support.faulty_proxy import FaultyProxy
+from tests.support.sending import send
 from tests.support.waiting import wait_until
 from tests.support.world import World
 
@@ -167,7 +168,7 @@ def test_a_message_that_a_node_was_shown_may_be_sent_by_it(
     assert bank.resolve("T-1").state == "pending"
     assert bank.resolve("T-1").evidence.valid_before == kept.valid_before
     token = world.manifest.tokens["CNY"]
-    world.sender.send(world.signers["outsider"], token, bytes.fromhex(shown[2:]), reference="thief")
+    send(world.chain, world.signers["outsider"], token, bytes.fromhex(shown[2:]))
     found = bank.resolve("T-1")
     assert (found.state, found.status) == ("settled", "final")
     assert received(world, before) == 100
