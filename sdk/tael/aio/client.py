@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     )
     from tael.money import Currency, Money
     from tael.outbox import Change, FeePolicy, Finality
-    from tael.outbox.lane import Step
+    from tael.outbox.environment import SendingStep
     from tael.services.intents import Intent
     from tael.services.payment_status import Payment
     from tael.signers import Signer
@@ -1064,7 +1064,7 @@ class AsyncClient:
         fees: FeePolicy | None = None,
         finality: Finality | str | None = None,
         simulate: bool = True,
-        on_step: Step | None = None,
+        on_step: SendingStep | None = None,
         threads: int = THREADS,
     ) -> None:
         self._connect(
