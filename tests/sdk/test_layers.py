@@ -28,9 +28,9 @@ FLOORS = (
     # The way to a chain, and what is deployed there.
     "chain config history manifest rpc",
     # Sending.
-    "deployment outbox",
+    "outbox",
     # What an integrator calls.
-    "aio audit client devnet keeper services",
+    "aio audit client deployment devnet keeper services",
     # The chain's logs as tables, and what is made of them.
     "index reporting webhooks",
     "cli",
