@@ -17,7 +17,7 @@ from tael import Client, Money
 from tael import events as ev
 from tael.errors import AddressError, CurrencyUnknownError, InvalidInputError, LedgerError
 from tael.identifiers import uetr_text
-from tael.index import Index, Indexer, Kind
+from tael.index import Index, Indexer, MovementKind
 from tael.money import Currency
 from tael.outbox.finality import Finality
 from tael.reporting import (
@@ -107,9 +107,9 @@ def test_each_line_is_proven_by_its_log(any_world: World, store: Store) -> None:
     lines = lines_of(index, world.address("issuer"), "CNY")
     opened, captured, transferred = (line.movement for line in lines[-3:])
     assert [each.kind for each in (opened, captured, transferred)] == [
-        Kind.AUTHORIZE,
-        Kind.CAPTURE,
-        Kind.TRANSFER,
+        MovementKind.AUTHORIZE,
+        MovementKind.CAPTURE,
+        MovementKind.TRANSFER,
     ]
     for each in (opened, captured, transferred):
         block = world.node.rpc("eth_getBlockByNumber", hex(each.block_number), False)

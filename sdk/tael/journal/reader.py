@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from tael.errors import InvalidInputError
 from tael.journal.records import Fate, Name, Record, SignedTransaction, WriteState
 from tael.journal.rows import CHUNK, RECORD, record_of, signed_of, signed_query
 from tael.store.tables import keys, transactions, writes
@@ -55,11 +56,15 @@ class JournalReader:
             return [record_of(row) for row in connection.execute(query)]
 
     def record(self, write: int) -> Record:
-        """A write by its row."""
-        with self._store.read() as connection:
-            return record_of(
-                connection.execute(sa.select(*RECORD).where(writes.c.id == write)).one()
-            )
+        """A write by its row.
+
+        Raises:
+            InvalidInputError: There is none; the row is from another store.
+        """
+        found = self.records([write]).get(write)
+        if found is None:
+            raise InvalidInputError(f"this store has no write {write}: it is from another one")
+        return found
 
     def records(self, rows: Sequence[int]) -> dict[int, Record]:
         """Writes by their rows."""

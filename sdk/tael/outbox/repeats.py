@@ -97,7 +97,10 @@ class Repeats:
         )
 
     def _created_by(self, record: Record, receipt: Any) -> str:
-        """The address of the contract that a write created."""
-        by = record.transaction_hash
-        signed = next(each for each in self._journal.transactions_of(record.id) if each.hash == by)
+        """The contract that a write created, by the key and nonce that it was signed with."""
+        signed = next(
+            each
+            for each in self._journal.transactions_of(record.id)
+            if each.hash == record.transaction_hash
+        )
         return created_in(receipt, signed.sender, signed.nonce)
