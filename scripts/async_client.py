@@ -332,9 +332,15 @@ def _reader(function: Function) -> type | None:
     returned, module = str(function.__annotations__.get("return", "")), function.__module__
     source = import_module(_imported(module).get(returned, module))
     kind = getattr(source, returned, None)
-    if isinstance(kind, type) and any(is_iteration(each) for _, each in public_methods(kind)):
-        return kind
-    return None
+    if not isinstance(kind, type):
+        return None
+    if not any(is_iteration(each) for _, each in inspect.getmembers(kind, inspect.isfunction)):
+        return None
+    if [*_each_parameter(_source(function).args)]:
+        raise SystemExit(
+            f"{function.__qualname__} takes arguments, which its iterations would need"
+        )
+    return kind
 
 
 def _passed_on(function: Function, *, iterates: bool = False) -> str:
@@ -394,7 +400,7 @@ def _imported(module: str) -> dict[str, str]:
 
 def _indented(doc: str | None, spaces: int) -> str:
     """A docstring as the source of a class or method has it, without its quotes."""
-    lines = inspect.cleandoc(doc or "").split("\n")
+    lines = inspect.cleandoc(doc or "").replace("\\", "\\\\").split("\n")
     if len(lines) == 1:
         return lines[0]
     return textwrap.indent("\n".join(lines), " " * spaces).lstrip() + "\n" + " " * spaces

@@ -33,7 +33,9 @@ def deploy_with(settings: Settings) -> Manifest:
     print(f"{chain}, {chain.client_version}")
     signer, plan = _who_and_what(settings, chain)
     path = settings.manifest_path(chain.chain_id)
-    manifest = deploy(chain, signer, plan, manifest_path=path, progress=print)
+    manifest = deploy(
+        chain, signer, plan, manifest_path=path, finality=settings.finality, progress=print
+    )
     print(f"manifest: {path}")
     return manifest
 

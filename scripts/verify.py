@@ -16,8 +16,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tael.client import Client
 from tael.config import Settings
-from tael.deployment import DeploymentPlan, scheduled, verify
+from tael.deployment import DeploymentPlan, verify
 from tael.errors import TaelError
 from tael.manifest import Manifest
 
@@ -39,10 +40,10 @@ def verify_with(settings: Settings) -> int:
             table.add_row(each.subject, each.expected, each.actual)
         console.print(table)
         return 1
-    for operation in scheduled(chain, manifest):
+    for operation in Client(chain, manifest).operations.scheduled():
         ready = datetime.fromtimestamp(operation.ready_at, UTC).isoformat()
         console.print(
-            f"scheduled by {operation.caller}: call of {operation.target} with "
+            f"scheduled by {operation.caller}: {operation.verb} of {operation.target} with "
             f"0x{operation.data.hex()}, ready at {ready}",
             soft_wrap=True,
         )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tael import errors, events, qr, telemetry
     from tael.aio import AsyncClient
     from tael.audit import Difference, compare
-    from tael.chain import Chain, Sender
+    from tael.chain import Chain
     from tael.client import Client
     from tael.errors import IdempotencyConflictError, TaelError
     from tael.history import History
@@ -55,7 +55,6 @@ __all__ = [
     "Client",
     "AsyncClient",
     "Chain",
-    "Sender",
     "Manifest",
     "Signer",
     "PrivateKeySigner",
@@ -103,7 +102,7 @@ _SUBMODULES = ("errors", "events", "qr", "telemetry")
 _SOURCES = {
     "aio": ("AsyncClient",),
     "audit": ("Difference", "compare"),
-    "chain": ("Chain", "Sender"),
+    "chain": ("Chain",),
     "client": ("Client",),
     "errors": ("IdempotencyConflictError", "TaelError"),
     "history": ("History",),

@@ -15,18 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from eth_account.hdaccount import key_from_seed
-from eth_utils import keccak, to_checksum_address
 
+from tael.addresses import checksummed, is_address_form
 from tael.chain.connection import Chain
-from tael.chain.sender import Sender
-from tael.chain.web3_reads import read
+from tael.client import Client
 from tael.deployment.deploy import deploy
 from tael.deployment.plan import DAY_SECONDS, DeploymentPlan
 from tael.errors import SigningKeyError
 from tael.known_keys import ACCOUNTS_PER_PHRASE, TEST_PHRASES
 from tael.manifest import Manifest
 from tael.money import Money
+from tael.rpc import request
 from tael.signers import PrivateKeySigner
+from tael.store import Store
 from tael.testing import Node, NodeKind, start_node
 
 PORT = 8545
@@ -48,7 +49,6 @@ class Devnet:
 
     Attributes:
         chain: The connection to it.
-        sender: What sends on it; use this one, so that nonces stay in order.
         manifest: What is deployed on it.
         manifest_path: Where the manifest is kept while the chain runs.
         signers: By name: `deployer` (no right left), `operator` (every governance role, scheme
@@ -59,7 +59,6 @@ class Devnet:
     """
 
     chain: Chain
-    sender: Sender
     manifest: Manifest
     manifest_path: Path
     signers: Mapping[str, PrivateKeySigner]
@@ -161,22 +160,24 @@ def prepare(
     phrase = known_phrase(chain)
     keys = signers_of(phrase, ACCOUNTS_PER_PHRASE)
     signers = dict(zip(_NAMES, keys, strict=False))
-    sender = Sender(chain)
     plan = DeploymentPlan.development(signers[OPERATOR].address, currencies=CURRENCIES)
+    # The chain itself does not outlast the process that began it.
+    store = Store.temporary()
     manifest = deploy(
         chain,
         signers[DEPLOYER],
         plan,
         manifest_path=manifest_path,
-        sender=sender,
+        store=store,
         progress=progress,
     )
-    for currency in CURRENCIES:
-        _open_accounts(sender, manifest, signers, currency)
-        progress(f"{currency}: {len(BANKS)} banks admitted, {OPENING_BALANCE} issued to each")
+    with Client(chain, manifest, signers[OPERATOR], store=store) as operator:
+        for currency in CURRENCIES:
+            _open_accounts(operator, [signers[bank].address for bank in BANKS], currency)
+            progress(f"{currency}: {len(BANKS)} banks admitted, {OPENING_BALANCE} issued to each")
+    store.close()
     return Devnet(
         chain=chain,
-        sender=sender,
         manifest=manifest,
         manifest_path=Path(manifest_path),
         signers=signers,
@@ -186,32 +187,20 @@ def prepare(
     )
 
 
-def _open_accounts(
-    sender: Sender, manifest: Manifest, signers: Mapping[str, PrivateKeySigner], currency: str
-) -> None:
-    chain = sender.chain
-    address = manifest.token(currency)
-    token = chain.contract("SettlementToken", address).functions
-    amount_minor = Money.parse(OPENING_BALANCE, currency).amount_minor
-    operator = signers[OPERATOR]
-
-    def send(function: Any, reference: str) -> None:
-        data = bytes.fromhex(function._encode_transaction_data()[2:])
-        sender.send(operator, address, data, reference=reference)
-
-    wanted = amount_minor * len(BANKS) * 2
-    if chain.call(token.attestation())[0] < wanted:
-        document = keccak(text="The devnet's reserve is made of nothing.")
-        valid_before = chain.now() + RESERVE_DAYS * DAY_SECONDS
-        send(token.attest(wanted, document, valid_before), f"devnet-attest-{currency}")
-    for bank in BANKS:
-        account = signers[bank].address
-        if chain.call(token.statusOf(account)) == 0:
-            send(token.admit(account), f"devnet-admit-{bank}-{currency}")
-        bank_reference = keccak(text=f"devnet opening balance {bank} {currency}")
-        if not chain.call(token.isIssued(bank_reference)):
-            issue = token.issue(account, amount_minor, bank_reference)
-            send(issue, f"devnet-issue-{bank}-{currency}")
+def _open_accounts(operator: Client, banks: Sequence[str], currency: str) -> None:
+    amount = Money.parse(OPENING_BALANCE, currency)
+    reserve = Money(amount.currency, amount.amount_minor * len(banks) * 2)
+    participants = operator.participants
+    if operator.balances.reserve(currency).amount < reserve:
+        participants.attest(
+            reserve,
+            document=b"The devnet's reserve is made of nothing.",
+            valid_before=operator.now() + RESERVE_DAYS * DAY_SECONDS,
+            reference=f"devnet-attest-{currency}",
+        )
+    for number, bank in enumerate(banks):
+        participants.admit(bank, currency, reference=f"devnet-admit-{number}-{currency}")
+        operator.balances.issue(bank, amount, reference=f"devnet-issue-{number}-{currency}")
 
 
 def known_phrase(chain: Chain) -> str:
@@ -222,9 +211,9 @@ def known_phrase(chain: Chain) -> str:
     """
     if not chain.is_local:
         raise SigningKeyError(f"chain {chain.chain_id} is not local: its keys must be your own")
-    accounts = read(chain, lambda: list(chain.w3.eth.accounts))
+    accounts = _accounts(chain)
     for phrase in TEST_PHRASES:
-        if accounts and signers_of(phrase, 1)[0].address == to_checksum_address(accounts[0]):
+        if accounts and signers_of(phrase, 1)[0].address == accounts[0]:
             return phrase
     raise SigningKeyError(
         "the node's accounts derive from no phrase known here: set TAEL_KEY to the key of one"
@@ -303,7 +292,14 @@ def _public_key_of(devnet: Devnet, name: str) -> str:
 
 
 def _funded(chain: Chain) -> int:
-    return min(ACCOUNTS_PER_PHRASE, read(chain, lambda: len(chain.w3.eth.accounts)))
+    return min(ACCOUNTS_PER_PHRASE, len(_accounts(chain)))
+
+
+def _accounts(chain: Chain) -> list[str]:
+    """The node's unlocked accounts, in order, checksummed."""
+    answer = request(chain, "eth_accounts")
+    accounts = answer if isinstance(answer, list) else []
+    return [checksummed(each) for each in accounts if is_address_form(each)]
 
 
 def _is_free(port: int) -> bool:

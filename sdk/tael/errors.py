@@ -89,6 +89,12 @@ class CodeMismatchError(ConfigurationError):
     code = "code_mismatch"
 
 
+class GenerationMismatchError(ConfigurationError):
+    """The contracts are of another generation than this package speaks: use the version named."""
+
+    code = "generation_mismatch"
+
+
 class SigningKeyError(ConfigurationError):
     """A key is missing, unreadable, or must not be used on this chain: provide another."""
 

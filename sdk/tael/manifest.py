@@ -16,7 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 from tael.addresses import require_address
 from tael.contracts.artifacts import load
-from tael.errors import AddressError, CodeMismatchError, ConfigurationError, NetworkMismatchError
+from tael.contracts.escrow import PAYMENT_ESCROW
+from tael.contracts.governance import GOVERNANCE
+from tael.contracts.kinds import KEY_SEPARATOR
+from tael.contracts.registry import GENERATION, GENERATIONS, REGISTRY
+from tael.contracts.token import SETTLEMENT_TOKEN
+from tael.errors import (
+    AddressError,
+    CodeMismatchError,
+    ConfigurationError,
+    GenerationMismatchError,
+    NetworkMismatchError,
+)
 from tael.hashing import keccak
 from tael.json_files import read_json
 
@@ -25,9 +36,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 MAX_MANIFEST_BYTES = 1024 * 1024
-GOVERNANCE = "governance"
-ESCROW = "escrow"
-TOKEN_PREFIX = "token:"  # noqa: S105 - a currency's token, no secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +67,11 @@ class Manifest:
         chain_id: EIP-155 chain id.
         genesis_hash: Hash of block 0, 0x-prefixed: chain ids are not unique, above all local ones.
         deployer: Who deployed, and keeps no right.
-        contracts: By key: `governance`, `escrow`, and `token:` with the currency's letters.
+        contracts: By key, which begins with its kind's: `governance`, `escrow`, `token:` with the
+            currency's letters; a second one of a kind has a number or a name there, `escrow:2`.
         plan: The plan it was deployed by, as `DeploymentPlan.to_dict` gives it.
         complete: Whether deployment is finished.
-        pending: A transaction of a deployment under way that may have been sent; None if none.
+        generation: Of the contracts' interfaces and signed messages.
     """
 
     chain_id: int
@@ -71,7 +80,7 @@ class Manifest:
     contracts: Mapping[str, DeployedContract] = field(default_factory=dict)
     plan: Mapping[str, Any] = field(default_factory=dict)
     complete: bool = False
-    pending: Mapping[str, Any] | None = None
+    generation: int = GENERATION
 
     @staticmethod
     def default_path(chain_id: int, folder: str | Path = "deployments") -> Path:
@@ -81,20 +90,20 @@ class Manifest:
     @property
     def governance(self) -> str:
         """Address of Governance."""
-        return self._address(GOVERNANCE)
+        return self._address(GOVERNANCE.key)
 
     @property
     def escrow(self) -> str:
         """Address of PaymentEscrow."""
-        return self._address(ESCROW)
+        return self._address(PAYMENT_ESCROW.key)
 
     @property
     def tokens(self) -> dict[str, str]:
         """Address of each SettlementToken by the currency's letters."""
         return {
-            key.removeprefix(TOKEN_PREFIX): each.address
+            key.partition(KEY_SEPARATOR)[2]: each.address
             for key, each in self.contracts.items()
-            if key.startswith(TOKEN_PREFIX)
+            if SETTLEMENT_TOKEN.has_key(key)
         }
 
     def token(self, currency: str) -> str:
@@ -103,12 +112,17 @@ class Manifest:
         Raises:
             ConfigurationError: The currency is not deployed here.
         """
-        return self._address(TOKEN_PREFIX + currency)
+        return self._address(SETTLEMENT_TOKEN.key_for(currency))
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """All contracts' addresses: none of them is ever a participant."""
         return tuple(each.address for each in self.contracts.values())
+
+    @property
+    def addresses_by_key(self) -> dict[str, str]:
+        """Address of each contract by its key."""
+        return {key: each.address for key, each in self.contracts.items()}
 
     @property
     def first_block(self) -> int:
@@ -121,6 +135,7 @@ class Manifest:
 
         Raises:
             ConfigurationError: No such file, damaged, or written by a newer version.
+            GenerationMismatchError: The contracts are of another generation than this package's.
         """
         file = Path(path)
         try:
@@ -133,6 +148,8 @@ class Manifest:
             raise ConfigurationError(f"{file}: {error.strerror or error}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigurationError(f"{file} is no manifest, or is damaged: {error}") from error
+        except GenerationMismatchError as error:
+            raise GenerationMismatchError(f"{file}: {error.message}") from error
         except (ConfigurationError, AddressError) as error:
             raise ConfigurationError(f"{file}: {error.message}") from error
 
@@ -141,10 +158,13 @@ class Manifest:
         """The reverse of `to_dict`."""
         if document["format"] != FORMAT:
             raise ConfigurationError(f"a manifest of format {document['format']}, not {FORMAT}")
+        _require_generation(document.get("generation", 1))
+        _require_nothing_pending(document.get("pending"))
         contracts = {}
         for key, entry in document["contracts"].items():
             require_address(entry["address"], name=key)
             contracts[key] = DeployedContract(**entry)
+            _require_kind(key, contracts[key])
         return cls(
             chain_id=int(document["chain_id"]),
             genesis_hash=str(document["genesis_hash"]),
@@ -152,13 +172,13 @@ class Manifest:
             contracts=contracts,
             plan=dict(document["plan"]),
             complete=document["complete"] is True,
-            pending=document["pending"],
         )
 
     def to_dict(self) -> dict[str, Any]:
         """The manifest as plain values, ready for JSON."""
         return {
             "format": FORMAT,
+            "generation": self.generation,
             "chain_id": self.chain_id,
             "genesis_hash": self.genesis_hash,
             "deployer": self.deployer,
@@ -168,7 +188,6 @@ class Manifest:
                 for key, each in self.contracts.items()
             },
             "plan": dict(self.plan),
-            "pending": None if self.pending is None else dict(self.pending),
         }
 
     def save(self, path: str | Path) -> None:
@@ -201,11 +220,13 @@ class Manifest:
         Raises:
             ConfigurationError: Deployment is not finished.
             NetworkMismatchError: The manifest is of another chain.
+            GenerationMismatchError: The contracts are of another generation than this package's.
             CodeMismatchError: No code, or other code, at an address, or the package ships another
                 version of the contract than the one deployed.
             NodeUnavailableError: The node did not answer properly.
         """
         self.require_chain(chain)
+        self.require_generation()
         if not self.complete:
             raise ConfigurationError("the deployment is not finished: run `deploy` again")
         for key in self.contracts:
@@ -226,6 +247,17 @@ class Manifest:
                 f"the manifest is of another chain with id {self.chain_id}, which began with block "
                 f"{self.genesis_hash} (a local chain that was started anew, for example)"
             )
+
+    def require_generation(self) -> None:
+        """Make sure that this package speaks with these contracts.
+
+        Terms and messages of another generation are others: what is signed here means nothing
+        there.
+
+        Raises:
+            GenerationMismatchError: They are of another generation.
+        """
+        _require_generation(self.generation)
 
     def check_code(self, chain: Chain, key: str) -> None:
         """Make sure that one contract's code is what was deployed and what this package knows.
@@ -258,3 +290,33 @@ class Manifest:
             raise ConfigurationError(
                 f"{key} is not deployed on chain {self.chain_id}; the manifest has {present}"
             ) from None
+
+
+def _require_generation(generation: int) -> None:
+    if generation != GENERATION:
+        version = GENERATIONS.get(generation)
+        what = f"install tael {version}" if version else "install a newer version of tael"
+        raise GenerationMismatchError(
+            f"the contracts are of generation {generation}, and this package speaks generation "
+            f"{GENERATION}: {what}, with which what is open there is ended"
+        )
+
+
+def _require_kind(key: str, recorded: DeployedContract) -> None:
+    try:
+        kind = REGISTRY.kind_of_key(key)
+    except KeyError as error:
+        raise ConfigurationError(f"{error.args[0]}: install the one that fits it") from error
+    if recorded.contract != kind.name:
+        raise ConfigurationError(f"{key} is a {kind.name}, not a {recorded.contract}")
+
+
+def _require_nothing_pending(pending: Any) -> None:
+    """Manifests once were the journal of their deployment; such a one is not taken up again."""
+    if pending is not None:
+        raise ConfigurationError(
+            f"it waits for {pending['step']}, transaction {pending['transaction_hash']}, which an "
+            "earlier version of this package signed and kept here: finish the deployment with that "
+            'version; or set "pending" to null, and what that transaction may have created is left '
+            "unused"
+        )

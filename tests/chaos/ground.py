@@ -23,6 +23,7 @@ from tael.testing.nodes import MNEMONIC, NodeKind
 from tael.typed_data import escrow_domain
 from tests.chaos.identity import Identity
 from tests.chaos.work import Payment, Sheet
+from tests.support.sending import send
 from tests.support.world import ROLES, World, build_world, key_of
 
 ACCOUNTS = 20
@@ -79,7 +80,7 @@ def build_ground(kind: NodeKind, folder: Path) -> Ground:
 def _use_once(world: World) -> None:
     """Use up each key's nonce 0: Ganache runs that transaction again when it is sent again."""
     for signer in world.signers.values():
-        world.sender.send(signer, signer.address, b"", reference="FIRST")
+        send(world.chain, signer, signer.address)
 
 
 def save_anvil(node: Node, path: Path) -> None:

@@ -39,7 +39,7 @@ from tael.errors import (
     WrongTimeError,
 )
 from tael.models import BatchOutcome, Resolution
-from tael.outbox import Change, FeePolicy, watch
+from tael.outbox import Change, FeePolicy, flights, nonces, resending, watch
 from tael.services import opened_payments
 from tael.store import Store, database, migrate
 from tests.chaos.ground import Ground, secret_of, signers
@@ -67,10 +67,11 @@ GOES_ON = (TryAgainError, *MENDED)
 
 _HASTE: Sequence[tuple[Any, str, float]] = (
     (watch, "CONFIRM_SECONDS", 0.05),
-    (watch, "GAP_SECONDS", 0.2),
-    (watch, "OVERTAKEN_SECONDS", 0.2),
-    (watch, "_LONGEST_POLL_SECONDS", 0.05),
-    (watch, "_LONGEST_RESEND_SECONDS", 0.5),
+    (watch, "LONGEST_POLL_SECONDS", 0.05),
+    (flights, "ROOM_SECONDS", 0.05),
+    (nonces, "GAP_SECONDS", 0.2),
+    (nonces, "OVERTAKEN_SECONDS", 0.2),
+    (resending, "LONGEST_RESEND_SECONDS", 0.5),
     (node, "FIRST_REST_SECONDS", 0.05),
     (node, "LONGEST_REST_SECONDS", 0.3),
     (node, "OTHER_CHAIN_REST_SECONDS", 0.3),

@@ -17,6 +17,7 @@ from tael.store import Store
 from tael.store.tables import blocks, deployments
 from tests.index.contents import contents
 from tests.support.activity import have_a_busy_day, live_through_everything
+from tests.support.sending import send
 from tests.support.world import BANKS, CURRENCIES, World, cny, hkd
 
 
@@ -186,7 +187,7 @@ def test_holds_of_another_module_are_its_own(world: World, store: Store) -> None
         token.functions.releaseHold(bank, 50),
     ):
         data = bytes.fromhex(function._encode_transaction_data()[2:])
-        world.sender.send(world.signers["outsider"], token.address, data, reference="TEST")
+        send(world.chain, world.signers["outsider"], token.address, data)
     world.authorize("P-1", cny("5.00"))
     index = indexed(world, store)
     assert faults(index, world) == []

@@ -6,7 +6,7 @@ import time
 import pytest
 from eth_utils import to_checksum_address
 
-from tael.chain import Chain, Sender, load, require_address
+from tael.chain import Chain, load, require_address
 from tael.chain.connection import shown_url
 from tael.deployment import DeploymentPlan, deploy
 from tael.errors import (
@@ -20,6 +20,7 @@ from tael.errors import (
 from tael.testing import start_node
 from tests.support.faulty_proxy import FaultyProxy
 from tests.support.raw_contracts import ECHO, creation, signer
+from tests.support.sending import order, outbox_on
 
 
 @pytest.fixture(scope="module")
@@ -258,7 +259,7 @@ def test_reconnects_when_ganache_closed_the_connection():
         chain = Chain.connect(ganache.url)
         # Ganache closes what is idle for five seconds.
         time.sleep(6)
-        receipt = Sender(chain).send(signer(0), None, creation(ECHO), reference="after a pause")
+        receipt = outbox_on(chain).send(signer(0), order(signer(0), None, creation(ECHO)))
         assert chain.block_number() == receipt.block_number == 1
 
 

@@ -8,16 +8,20 @@ import time
 import pytest
 from eth_utils import keccak
 
-from tael.chain import Chain, Sender
-from tael.deployment import DeploymentPlan, deploy
+from tael import Client
+from tael import manifest as manifest_module
+from tael.chain import Chain
+from tael.deployment import DeploymentPlan, deploy, verify
 from tael.errors import (
     CodeMismatchError,
     ConfigurationError,
+    GenerationMismatchError,
     NetworkMismatchError,
 )
 from tael.manifest import Manifest
 from tael.testing import start_node
 from tests.support.raw_contracts import creation, signer
+from tests.support.sending import create
 
 
 @pytest.fixture(scope="module")
@@ -136,10 +140,10 @@ def test_check_refuses_when_there_is_no_code(manifest, chain, node, isolated):
 
 @pytest.mark.threat("S16")
 def test_check_refuses_when_the_package_ships_another_version(manifest, chain, isolated):
-    receipt = Sender(chain).send(signer(0), None, creation(b"\x00" * 8), reference="other")
-    code = chain.code(receipt.contract_address)
+    address = create(chain, signer(0), creation(b"\x00" * 8))
+    code = chain.code(address)
     document = manifest.to_dict()
-    document["contracts"]["escrow"]["address"] = receipt.contract_address
+    document["contracts"]["escrow"]["address"] = address
     document["contracts"]["escrow"]["code_hash"] = "0x" + keccak(code).hex()
     with pytest.raises(CodeMismatchError, match="another version"):
         Manifest.from_dict(document).check(chain)
@@ -157,6 +161,58 @@ def test_check_refuses_when_addresses_are_swapped(manifest, chain):
 def test_check_refuses_when_the_deployment_is_not_finished(manifest, chain):
     with pytest.raises(ConfigurationError, match="not finished"):
         manifest.having(complete=False).check(chain)
+
+
+def test_load_takes_manifests_from_before_generations(manifest, tmp_path):
+    document = manifest.to_dict()
+    assert document.pop("generation") == 1
+    path = tmp_path / "1337.json"
+    path.write_text(json.dumps({**document, "pending": None}))
+    assert Manifest.load(path) == manifest
+
+
+@pytest.mark.parametrize(
+    ("generation", "version"), [(1, "install tael 0.1,"), (3, "install a newer version of tael")]
+)
+def test_another_generation_is_refused_with_the_version_that_speaks_it(
+    manifest, chain, tmp_path, monkeypatch, generation, version
+):
+    path = tmp_path / "1337.json"
+    manifest.having(generation=generation).save(path)
+    monkeypatch.setattr(manifest_module, "GENERATION", 2)
+    words = rf"generation {generation}, and this package speaks generation 2: {version}"
+    with pytest.raises(GenerationMismatchError, match=r"1337\.json: .*" + words):
+        Manifest.load(path)
+    other = manifest.having(generation=generation)
+    for refuse in (
+        lambda: other.check(chain),
+        lambda: verify(chain, other),
+        lambda: Client(chain, other),
+    ):
+        with pytest.raises(GenerationMismatchError, match=words):
+            refuse()
+
+
+def test_a_transaction_that_waits_in_an_old_manifest_is_refused_by_name(manifest, tmp_path):
+    pending = {"step": "token:HKD", "transaction_hash": "0x" + "11" * 32, "raw": "0x"}
+    path = tmp_path / "1337.json"
+    path.write_text(json.dumps({**manifest.to_dict(), "pending": pending}))
+    with pytest.raises(ConfigurationError, match=r"waits for token:HKD, transaction 0x11.* null"):
+        Manifest.load(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("vault", "vault is not the key of a contract"),
+        ("token:JPY", "token:JPY is a SettlementToken, not a PaymentEscrow"),
+    ],
+)
+def test_a_key_that_is_not_its_contracts_is_refused(manifest, key, words):
+    document = manifest.to_dict()
+    document["contracts"][key] = document["contracts"]["escrow"]
+    with pytest.raises(ConfigurationError, match=words):
+        Manifest.from_dict(document)
 
 
 def test_load_says_so_when_there_is_none(tmp_path):

@@ -20,6 +20,7 @@ from tael.errors import (
 from tael.events import PaymentAuthorized, PaymentCharged
 from tael.models import AccountStatus, CardEntry
 from tael.store import Store
+from tests.support.sending import create
 from tests.support.world import OPENING_MINOR, SCHEME_BPS, World, cny, hkd
 
 # Answers the magic value of ERC-1271 to whatever it is asked.
@@ -220,11 +221,7 @@ def test_open_is_relayed_when_the_issuer_consents(
 def test_authorize_takes_a_contract_card_when_it_signs_as_erc1271(
     world: World, issuer: Client
 ) -> None:
-    deployed = world.sender.send(
-        world.signers["outsider"], None, DEPLOY_YES_WALLET, reference="WALLET-1"
-    )
-    card = deployed.contract_address
-    assert card is not None
+    card = create(world.chain, world.signers["outsider"], DEPLOY_YES_WALLET)
     issuer.directory.set_cards([CardEntry(card, cny("50.00"), cny("90.00"))], reference="C-1")
     prepared = issuer.payments.prepare(
         reference="P-1", card=card, amount=cny("50.00"), merchant_id=world.shops["acquirer"]

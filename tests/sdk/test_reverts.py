@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from web3.exceptions import Web3RPCError
 
 from tael import errors
-from tael.chain import Chain, Sender, decode_revert, load, revert_from
+from tael.chain import Chain, decode_revert, load, revert_from
 from tael.chain.reverts import BUILT_IN, revert_data
 from tael.contracts.artifacts import signature_of
 from tael.contracts.refusals import ERRORS, SECTIONS, Refusal
@@ -30,6 +30,7 @@ from tael.errors import (
 from tael.rpc import request
 from tael.testing import start_node
 from tests.support.raw_contracts import ECHO, creation, signer
+from tests.support.sending import create, order, outbox_on
 
 SAMPLES = {
     "address": "0x" + "ab" * 20,
@@ -59,8 +60,7 @@ def echo(request):
     """A real contract on a real node that reverts with whatever it is called with."""
     with start_node(request.param) as node:
         chain = Chain.connect(node.url)
-        receipt = Sender(chain).send(signer(0), None, creation(ECHO), reference="echo")
-        yield chain, receipt.contract_address
+        yield chain, create(chain, signer(0), creation(ECHO))
 
 
 def ways(chain, address, data):
@@ -205,7 +205,7 @@ def test_send_raises_before_anything_is_sent_when_the_estimate_reverts(echo):
     before = chain.w3.eth.get_transaction_count(signer(1).address, "pending")
     data = encoded(ALL_ERRORS["TokenPaused()"])
     with pytest.raises(WrongStateError) as refused:
-        Sender(chain).send(signer(1), address, data, reference="paused")
+        outbox_on(chain).send(signer(1), order(signer(1), address, data))
     assert refused.value.transaction_hash is None
     assert chain.w3.eth.get_transaction_count(signer(1).address, "pending") == before
 

@@ -7,6 +7,7 @@ import random
 from tael import Acceptance, CardEntry, Money, Verb
 from tael.errors import ContractRevertedError
 from tael.models import ScheduledOperation
+from tests.support.sending import send
 from tests.support.world import DELAY_SECONDS, World, cny, hkd
 
 ISSUERS = ("issuer", "other_issuer")
@@ -162,4 +163,4 @@ def _finish(world: World, act) -> None:
 
 def _send(world: World, role: str, function) -> None:
     data = bytes.fromhex(function._encode_transaction_data()[2:])
-    world.sender.send(world.signers[role], function.address, data, reference="TEST")
+    send(world.chain, world.signers[role], function.address, data)

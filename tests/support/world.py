@@ -21,7 +21,6 @@ from tael import (
     Money,
     PreparedPayment,
     PrivateKeySigner,
-    Sender,
     SignedPayment,
     qr,
 )
@@ -79,7 +78,6 @@ class World:
     chain: Chain
     manifest: Manifest
     signers: dict[str, PrivateKeySigner]
-    sender: Sender
     shops: dict[str, bytes] = field(default_factory=dict)
     logs: int = 0
     _clients: dict[str, Client] = field(default_factory=dict)
@@ -207,9 +205,8 @@ def build_world(node: Node) -> World:
         delay_seconds=DELAY_SECONDS,
         guardian=signers["guardian"].address,
     )
-    sender = Sender(chain, wait_seconds=30)
-    manifest = deploy(chain, signers["deployer"], plan, sender=sender)
-    world = World(node, chain, manifest, signers, sender)
+    manifest = deploy(chain, signers["deployer"], plan, wait_seconds=30)
+    world = World(node, chain, manifest, signers)
     operator = world.client("operator")
     for currency in CURRENCIES:
         operator.participants.attest(

@@ -75,6 +75,12 @@ if TYPE_CHECKING:
 SPAN_SECONDS = 90
 
 
+class Answer:
+    @property
+    def text(self) -> str:
+        return "a property of what is awaited"
+
+
 class Reader:
     def pages(self, *, first: int = 1) -> Iterator[str]:
         yield "a page"
@@ -82,7 +88,7 @@ class Reader:
 
 class Common:
     def base(self) -> int:
-        '''In the base class.'''
+        '''In the base class, with a \\\\ in it.'''
         return 1
 
 
@@ -126,6 +132,9 @@ class Client:
     def now(self) -> int:
         return 1
 
+    def answer(self) -> Answer:
+        return Answer()
+
     def reader(self) -> Reader:
         return Reader()
 """
@@ -139,7 +148,7 @@ class AsyncNovelties:
 """,
     """
     async def base(self) -> int:
-        \"\"\"In the base class.\"\"\"
+        \"\"\"In the base class, with a \\\\ in it.\"\"\"
         return await self._connection.run(lambda client: client.novelties.base())
 """,
     """
@@ -170,6 +179,7 @@ class AsyncNovelties:
         threads: How many calls""",
     "Connection(lambda: Client(chain, span=span), threads)",
     "        return await self._connection.run(lambda client: client.now())",
+    "    async def answer(self) -> Answer:",
     """
     def reader(self) -> AsyncReader:
 """,

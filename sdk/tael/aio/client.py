@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     )
     from tael.money import Currency, Money
     from tael.outbox import Change, FeePolicy, Finality
-    from tael.outbox.lane import Step
+    from tael.outbox.environment import SendingStep
     from tael.services.intents import Intent
     from tael.services.payment_status import Payment
     from tael.signers import Signer
@@ -215,6 +215,14 @@ class AsyncOperations:
         return await self._connection.run(
             lambda client: client.operations.find(contract, name, *arguments)
         )
+
+    async def scheduled(self) -> list[ScheduledOperation]:
+        """Everything that anybody scheduled and that is not expired, the earliest first.
+
+        Raises:
+            NodeUnavailableError: The node did not answer properly.
+        """
+        return await self._connection.run(lambda client: client.operations.scheduled())
 
     async def schedule(
         self, contract: Contract, name: str, *arguments: object, reference: str
@@ -1056,7 +1064,7 @@ class AsyncClient:
         fees: FeePolicy | None = None,
         finality: Finality | str | None = None,
         simulate: bool = True,
-        on_step: Step | None = None,
+        on_step: SendingStep | None = None,
         threads: int = THREADS,
     ) -> None:
         self._connect(

@@ -1,37 +1,10 @@
-"""A transaction before it is sent, and after it was included."""
+"""A transaction that was included."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedTransaction:
-    """A signed transaction that was not broadcast yet: what must be written down first.
-
-    Attributes:
-        transaction_hash: 0x-prefixed.
-        raw: The signed bytes.
-        sender: Who pays and acts.
-        nonce: Its place in the sender's order.
-        to: The contract called; None for a deployment.
-        data: Call data or creation code.
-        value: Wei sent along.
-        gas: Gas limit.
-        reference: The caller's reference for the write.
-    """
-
-    transaction_hash: str
-    raw: bytes
-    sender: str
-    nonce: int
-    to: str | None
-    data: bytes
-    value: int
-    gas: int
-    reference: str
 
 
 @dataclass(frozen=True, slots=True)

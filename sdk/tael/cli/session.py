@@ -19,7 +19,7 @@ from tael.cli.values import shown_time, written
 from tael.errors import ConfigurationError, SigningKeyError
 
 if TYPE_CHECKING:
-    from tael.chain import Chain, Sender
+    from tael.chain import Chain
     from tael.client import Client
     from tael.config import Settings
     from tael.identifiers import Identifiers
@@ -156,13 +156,6 @@ class Session:
             SigningKeyError: No key is set, or it cannot be used.
         """
         return self.signer_from(self.options.key) or self.settings.signer()
-
-    @cached_property
-    def sender(self) -> Sender:
-        """Sends what has no journal but the manifest: a deployment."""
-        from tael.chain import Sender
-
-        return Sender(self.chain, wait_seconds=self.options.wait_seconds)
 
     @cached_property
     def reader(self) -> Client:

@@ -1,21 +1,16 @@
-"""Deploying, checking and governing the contracts."""
+"""Deploying the contracts, and checking what was deployed."""
 
-from tael.deployment.deploy import deploy
-from tael.deployment.operations import Operation, cancel, execute, schedule, scheduled
+from tael.deployment.deploy import deploy, journal_path
 from tael.deployment.plan import ROLES, CurrencyPlan, DeploymentPlan, Role
 from tael.deployment.verify import Finding, verify
 
 __all__ = [
     "deploy",
+    "journal_path",
     "verify",
     "Finding",
     "DeploymentPlan",
     "CurrencyPlan",
     "Role",
     "ROLES",
-    "Operation",
-    "schedule",
-    "execute",
-    "cancel",
-    "scheduled",
 ]

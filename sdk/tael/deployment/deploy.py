@@ -2,42 +2,51 @@
 
 One transaction per contract, then a single one through Governance that does the set-up (the scheme
 account, the escrow and the currencies are admitted), assigns every function, role and delay, hands
-over to the governance account and takes the deployer out: all of it or nothing. What is about to be
-sent is written to the manifest first, signed bytes and all, so a run that broke off anywhere is
-finished by the next, and no contract is deployed twice.
+over to the governance account and takes the deployer out: all of it or nothing. Each is an order of
+the outbox under a reference of its own, written into a journal beside the manifest, signed bytes
+and all, before it is sent: so a run that broke off anywhere is finished by the next, and no
+contract is deployed twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
-
-from eth_abi import encode
-from eth_utils import keccak
+from typing import TYPE_CHECKING, Any
 
 from tael import file_lock
-from tael.chain.connection import Chain
-from tael.chain.sender import Sender
-from tael.chain.transactions import PreparedTransaction, Receipt
-from tael.contracts.artifacts import load, signature_of
-from tael.deployment.plan import ESCROW, GOVERNANCE, ROLES, TOKEN, DeploymentPlan
+from tael.contracts.governance import GOVERNANCE
+from tael.contracts.registry import REGISTRY
+from tael.deployment.plan import ROLES, DeploymentPlan
 from tael.deployment.verify import verify
 from tael.errors import (
     CodeMismatchError,
     ConfigurationError,
+    ContractRevertedError,
+    IdempotencyConflictError,
     NetworkMismatchError,
+    OutcomeUnknownError,
     TransactionRefusedError,
 )
-from tael.manifest import ESCROW as ESCROW_KEY
-from tael.manifest import GOVERNANCE as GOVERNANCE_KEY
-from tael.manifest import TOKEN_PREFIX, DeployedContract, Manifest
-from tael.signers import Signer
+from tael.hashing import keccak
+from tael.journal import Journal, Order, WriteState, body_hash
+from tael.manifest import DeployedContract, Manifest
+from tael.outbox import Finality, Outbox
+from tael.outbox.outbox import WAIT_SECONDS
+from tael.services.gateway import Gateway
+from tael.store import Store
+
+if TYPE_CHECKING:
+    from tael.chain import Chain, Receipt
+    from tael.deployment.plan import PlannedContract
+    from tael.outbox.environment import SendingStep
+    from tael.signers import Signer
 
 HANDOVER = "handover"
 ADMIN_ROLE_ID = 0
+
+_TRIES = 2
 
 
 def deploy(
@@ -46,8 +55,11 @@ def deploy(
     plan: DeploymentPlan,
     *,
     manifest_path: str | Path | None = None,
-    sender: Sender | None = None,
+    store: Store | None = None,
+    wait_seconds: float = WAIT_SECONDS,
+    finality: Finality | str | None = None,
     progress: Callable[[str], None] = lambda _: None,
+    on_step: SendingStep | None = None,
 ) -> Manifest:
     """Deploy by a plan, or finish or confirm what a run before began.
 
@@ -57,8 +69,12 @@ def deploy(
         plan: What to deploy.
         manifest_path: Where the manifest is kept; None keeps it in memory, so that nothing can be
             resumed.
-        sender: What sends; None makes one.
+        store: The database of the journal; None is the file `journal_path` says, or memory where
+            there is no path.
+        wait_seconds: How long each transaction may take to be included.
+        finality: When included is final; None takes what fits the chain.
         progress: Told one line per step.
+        on_step: As of `Outbox`, for tests that break off there.
 
     Returns:
         The manifest of the finished deployment, which `verify` has found nothing against.
@@ -71,14 +87,40 @@ def deploy(
         NodeUnavailableError: Run it again.
         OutcomeUnknownError: Run it again: it looks the transaction up first.
         TransactionRefusedError: The node refused a transaction, for lack of ether for example.
+        StoreError: The journal took nothing; nothing was sent.
 
     Example:
         >>> manifest = deploy(chain, signer, plan, manifest_path="deployments/1337.json")
         ... # doctest: +SKIP
     """
     path = None if manifest_path is None else Path(manifest_path)
-    with _alone(path):
-        return _Run(chain, signer, plan, path, sender or Sender(chain), progress).finish()
+    with ExitStack() as stack:
+        stack.enter_context(_alone(path))
+        run = _Run(chain, signer, plan, path, progress)
+        if run.manifest.complete:
+            return run.confirm()
+        if store is None:
+            store = Store.temporary() if path is None else Store.open(journal_path(path))
+            stack.callback(store.close)
+        outbox = Outbox(
+            chain,
+            Journal(store, chain.chain_id, chain.genesis_hash),
+            wait_seconds=wait_seconds,
+            finality=Finality.parse(finality) if isinstance(finality, str) else finality,
+            on_step=on_step,
+        )
+        stack.callback(outbox.close)
+        return run.finish(outbox)
+
+
+def journal_path(manifest_path: str | Path) -> Path:
+    """The journal of a deployment, beside its manifest: `deployments/1337.json.sqlite`.
+
+    Args:
+        manifest_path: Where the manifest is kept.
+    """
+    path = Path(manifest_path)
+    return path.with_name(f"{path.name}.sqlite")
 
 
 @contextmanager
@@ -101,25 +143,24 @@ class _Run:
         signer: Signer,
         plan: DeploymentPlan,
         path: Path | None,
-        sender: Sender,
         progress: Callable[[str], None],
     ) -> None:
         self.chain = chain
         self.signer = signer
         self.plan = plan
         self.path = path
-        self.sender = sender
         self.progress = progress
         self.manifest = self._begin()
 
-    def finish(self) -> Manifest:
-        if self.manifest.complete:
-            self.manifest.check(self.chain)
-            self.progress("deployed before; nothing to do")
-            return self.manifest
-        for key, contract, arguments in self._contracts():
-            self._deploy_contract(key, contract, arguments)
-        self._hand_over()
+    def confirm(self) -> Manifest:
+        self.manifest.check(self.chain)
+        self.progress("deployed before; nothing to do")
+        return self.manifest
+
+    def finish(self, outbox: Outbox) -> Manifest:
+        for planned in self.plan.contracts():
+            self._create(outbox, planned)
+        self._hand_over(outbox)
         findings = verify(self.chain, self.manifest.having(complete=True), self.plan)
         if findings:
             raise ConfigurationError(
@@ -166,86 +207,87 @@ class _Run:
                 f"{self.signer.address}"
             )
 
-    def _contracts(self) -> list[tuple[str, str, Callable[[], list[Any]]]]:
-        plan = self.plan
-        contracts: list[tuple[str, str, Callable[[], list[Any]]]] = [
-            (GOVERNANCE_KEY, GOVERNANCE, lambda: [self.signer.address])
-        ]
-        contracts += [
-            (TOKEN_PREFIX + each.currency, TOKEN, partial(self._of_token, each.currency))
-            for each in plan.currencies
-        ]
-        contracts.append(
-            (ESCROW_KEY, ESCROW, lambda: escrow_arguments(self.manifest.governance, plan))
-        )
-        return contracts
-
-    def _of_token(self, currency: str) -> list[Any]:
-        return token_arguments(self.manifest.governance, self.plan, currency)
-
-    def _deploy_contract(self, key: str, contract: str, arguments: Callable[[], list[Any]]) -> None:
+    def _create(self, outbox: Outbox, planned: PlannedContract) -> None:
+        key, kind = planned.key, planned.kind
         if key in self.manifest.contracts:
             self.manifest.check_code(self.chain, key)
             return
-        data = creation_code(contract, arguments())
-        receipt = self._send(key, None, data)
-        if receipt.contract_address is None:
-            raise CodeMismatchError(f"the receipt of {key} names no contract")
-        code = self.chain.code(receipt.contract_address)
-        if not load(contract).is_code(code):
-            raise CodeMismatchError(
-                f"the code at {receipt.contract_address} is not that of {contract}"
-            )
+        code = planned.creation_code(self.manifest.deployer, self.manifest.addresses_by_key)
+        receipt = self._send(outbox, key, None, code)
+        # The outbox derives it from who created it, with which nonce.
+        address = receipt.contract_address or ""
+        code = self.chain.code(address)
+        if not kind.artifact.is_code(code):
+            raise CodeMismatchError(f"the code at {address} is not that of {kind.name}")
         deployed = DeployedContract(
-            contract=contract,
-            address=receipt.contract_address,
+            contract=kind.name,
+            address=address,
             block_number=receipt.block_number,
             transaction_hash=receipt.transaction_hash,
             code_hash="0x" + keccak(code).hex(),
-            source_hash=load(contract).source_hash,
+            source_hash=kind.artifact.source_hash,
         )
-        self._save(contracts={**self.manifest.contracts, key: deployed}, pending=None)
-        self.progress(f"{key}: {contract} at {deployed.address}, block {deployed.block_number}")
+        self._save(contracts={**self.manifest.contracts, key: deployed})
+        self.progress(f"{key}: {kind.name} at {deployed.address}, block {deployed.block_number}")
 
-    def _hand_over(self) -> None:
-        governance = self.chain.contract(GOVERNANCE, self.manifest.governance)
-        if not self.manifest.pending:
-            is_admin, _ = self.chain.call(
-                governance.functions.hasRole(ADMIN_ROLE_ID, self.manifest.deployer)
-            )
-            if not is_admin:
-                return
-        calls = handover_calls(self.chain, self.manifest, self.plan)
-        data = _call_data(governance.functions.multicall(calls))
-        receipt = self._send(HANDOVER, self.manifest.governance, data)
-        self._save(pending=None)
+    def _hand_over(self, outbox: Outbox) -> None:
+        if not self._is_administrator():
+            return
+        governance = GOVERNANCE.at(self.manifest.governance)
+        calls = handover_calls(self.manifest, self.plan)
+        data = governance.function("multicall").encode(calls)
+        try:
+            receipt = self._send(outbox, HANDOVER, governance.address, data)
+        except ContractRevertedError:
+            # One of a run whose journal is lost may have come first; `verify` judges what it did.
+            if self._is_administrator():
+                raise
+            return
         self.progress(
             f"set up and handed over in block {receipt.block_number}: {len(calls)} calls in one "
             "transaction; the deployer has no role left"
         )
 
-    def _send(self, step: str, to: str | None, data: bytes) -> Receipt:
-        pending = self.manifest.pending
-        if pending is not None:
-            prepared = _from_record(pending)
-            if pending["step"] != step or prepared.data != data:
-                raise ConfigurationError(
-                    f"the manifest waits for {pending['step']}, and {step} is next: it was changed "
-                    "by hand, or the package was replaced half-way"
-                )
-            self.progress(f"{step}: looking for {prepared.transaction_hash}")
-            try:
-                return self.sender.broadcast(prepared)
-            except TransactionRefusedError:
-                # Refused for good: it is on no chain, so the step is made anew.
-                self._save(pending=None)
-        return self.sender.send(
-            self.signer,
-            to,
-            data,
+    def _is_administrator(self) -> bool:
+        gateway = Gateway(self.chain, self.manifest)
+        role = gateway.read(gateway.governance, "hasRole", ADMIN_ROLE_ID, self.manifest.deployer)
+        return bool(role[0])
+
+    def _send(self, outbox: Outbox, step: str, to: str | None, data: bytes) -> Receipt:
+        verb = "create" if to is None else "multicall"
+        order = Order(
+            participant=self.signer.address,
             reference=f"deploy-{step}".replace(":", "-"),
-            before_broadcast=lambda prepared: self._save(pending=_to_record(step, prepared)),
+            verb=verb,
+            body_hash=body_hash(verb, [to, data]),
+            to=to,
+            data=data,
         )
+        for _ in range(_TRIES - 1):
+            try:
+                return self._try(outbox, step, order)
+            except TransactionRefusedError:
+                known = outbox.journal.find(order.participant, order.reference)
+                if known is None or known.state is not WriteState.ACCEPTED:
+                    raise
+                # Its nonce went to another transaction for good, so nothing of it is alive.
+        return self._try(outbox, step, order)
+
+    def _try(self, outbox: Outbox, step: str, order: Order) -> Receipt:
+        try:
+            return outbox.send(self.signer, order)
+        except IdempotencyConflictError as error:
+            raise ConfigurationError(
+                f"{step} was signed before with other code or arguments: finish it with the plan "
+                "and the package that began it, or deploy by another manifest"
+            ) from error
+        except OutcomeUnknownError as error:
+            raise OutcomeUnknownError(
+                f"{step}: {error.transaction_hash or 'what was ordered'} is in no block yet. Run "
+                "it again: it looks for this transaction first",
+                transaction_hash=error.transaction_hash,
+                reference=order.reference,
+            ) from error
 
     def _save(self, **changes: Any) -> None:
         self.manifest = self.manifest.having(**changes)
@@ -253,113 +295,44 @@ class _Run:
             self.manifest.save(self.path)
 
 
-def creation_code(contract: str, arguments: list[Any]) -> bytes:
-    """The data of the transaction that deploys a contract.
-
-    Args:
-        contract: Solidity name.
-        arguments: Of its constructor, in order.
-    """
-    artifact = load(contract)
-    inputs = next(each["inputs"] for each in artifact.abi if each["type"] == "constructor")
-    return artifact.bytecode + encode([each["type"] for each in inputs], arguments)
-
-
-def token_arguments(governance: str, plan: DeploymentPlan, currency: str) -> list[Any]:
-    """Arguments of a SettlementToken's constructor."""
-    each = next(each for each in plan.currencies if each.currency == currency)
-    return [governance, each.name, each.symbol, each.iso.numeric, each.iso.exponent]
-
-
-def escrow_arguments(governance: str, plan: DeploymentPlan) -> list[Any]:
-    """Arguments of PaymentEscrow's constructor."""
-    return [governance, plan.scheme_account, plan.scheme_bps, plan.interchange_cap_bps]
-
-
-def handover_calls(chain: Chain, manifest: Manifest, plan: DeploymentPlan) -> list[bytes]:
+def handover_calls(manifest: Manifest, plan: DeploymentPlan) -> list[bytes]:
     """Everything Governance does between deployment and service, in order.
 
     Returns:
         Call data for `Governance.multicall`, sent by the deployer as the only administrator.
     """
-    governance = chain.contract(GOVERNANCE, manifest.governance).functions
-    escrow = chain.contract(ESCROW, manifest.escrow).functions
-    calls: list[bytes] = []
-    for address in manifest.tokens.values():
-        token = chain.contract(TOKEN, address).functions
-        calls += [
-            _call_data(governance.execute(address, _call_data(token.admit(plan.scheme_account)))),
-            _call_data(governance.execute(address, _call_data(token.admitEscrow(manifest.escrow)))),
-            _call_data(governance.execute(manifest.escrow, _call_data(escrow.admitToken(address)))),
-        ]
-    targets = targets_of(manifest)
+
+    def call(function: str, *arguments: object) -> bytes:
+        return governance.function(function).encode(*arguments)
+
+    governance, deployer = GOVERNANCE.at(manifest.governance), manifest.deployer
+    calls = [
+        call("execute", each.contract.address, each.data)
+        for planned in plan.contracts()
+        for each in planned.set_up(deployer, manifest.addresses_by_key)
+    ]
+    targets = [
+        REGISTRY.kind(each.contract).at(each.address) for each in manifest.contracts.values()
+    ]
     ids = {role.name: role.id for role in ROLES}
     for role in ROLES:
         if role.id != ADMIN_ROLE_ID:
-            calls.append(_call_data(governance.labelRole(role.id, role.name)))
+            calls.append(call("labelRole", role.id, role.name))
         if role.guardian != "ADMIN":
-            calls.append(_call_data(governance.setRoleGuardian(role.id, ids[role.guardian])))
-        for address, contract in targets.items():
-            selectors = [selector(contract, name) for name in role.functions.get(contract, ())]
+            calls.append(call("setRoleGuardian", role.id, ids[role.guardian]))
+        for target in targets:
+            functions = role.functions.get(target.kind, ())
+            selectors = [target.function(name).selector for name in functions]
             if selectors:
-                calls.append(
-                    _call_data(governance.setTargetFunctionRole(address, selectors, role.id))
-                )
+                calls.append(call("setTargetFunctionRole", target.address, selectors, role.id))
         delay = plan.execution_delay_seconds(role)
-        calls += [
-            _call_data(governance.grantRole(role.id, member, delay))
-            for member in plan.members_of(role)
-        ]
+        calls += [call("grantRole", role.id, each, delay) for each in plan.members_of(role)]
         grant_delay = plan.grant_delay_seconds_of(role)
         if grant_delay:
-            calls.append(_call_data(governance.setGrantDelay(role.id, grant_delay)))
+            calls.append(call("setGrantDelay", role.id, grant_delay))
     if plan.target_admin_delay_seconds:
         calls += [
-            _call_data(governance.setTargetAdminDelay(address, plan.target_admin_delay_seconds))
-            for address in targets
+            call("setTargetAdminDelay", target.address, plan.target_admin_delay_seconds)
+            for target in targets
         ]
-    calls.append(_call_data(governance.renounceRole(ADMIN_ROLE_ID, manifest.deployer)))
-    return calls
-
-
-def targets_of(manifest: Manifest) -> dict[str, str]:
-    """Every contract that Governance governs, itself included: Solidity name by address."""
-    return {each.address: each.contract for each in manifest.contracts.values()}
-
-
-def selector(contract: str, function: str) -> bytes:
-    """The four bytes that name a function without overloads."""
-    return keccak(text=signature_of(load(contract).function(function)))[:4]
-
-
-def _call_data(function: Any) -> bytes:
-    return bytes.fromhex(function._encode_transaction_data()[2:])
-
-
-def _to_record(step: str, prepared: PreparedTransaction) -> dict[str, Any]:
-    return {
-        "step": step,
-        "transaction_hash": prepared.transaction_hash,
-        "raw": "0x" + prepared.raw.hex(),
-        "sender": prepared.sender,
-        "nonce": prepared.nonce,
-        "to": prepared.to,
-        "data": "0x" + prepared.data.hex(),
-        "value": prepared.value,
-        "gas": prepared.gas,
-        "reference": prepared.reference,
-    }
-
-
-def _from_record(record: Mapping[str, Any]) -> PreparedTransaction:
-    return PreparedTransaction(
-        transaction_hash=record["transaction_hash"],
-        raw=bytes.fromhex(record["raw"][2:]),
-        sender=record["sender"],
-        nonce=record["nonce"],
-        to=record["to"],
-        data=bytes.fromhex(record["data"][2:]),
-        value=record["value"],
-        gas=record["gas"],
-        reference=record["reference"],
-    )
+    return [*calls, call("renounceRole", ADMIN_ROLE_ID, deployer)]

@@ -1,7 +1,8 @@
 """Who may do what, after which delay: the plan a deployment follows and is checked against.
 
-`ROLES` is the one table of roles. `docs/deployment.md` explains it; a test calls every function of
-every contract as a stranger and fails when one that is restricted is missing here.
+`ROLES` is the one table of roles; which functions take which is said by the rows of the registry.
+`docs/deployment.md` explains both, and a test calls every function of every contract as a stranger
+and fails when one that is restricted has no role.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tael.abi import encode
 from tael.addresses import require_address
+from tael.contracts.kinds import ContractKind, SetUpCall, Site
+from tael.contracts.registry import REGISTRY
 from tael.errors import ConfigurationError, InvalidInputError
 from tael.money import Currency
 
@@ -24,10 +28,6 @@ MAX_CURRENCIES = 16
 MAX_MEMBERS = 16
 BPS = 10_000
 
-TOKEN = "SettlementToken"  # noqa: S105 - a contract's name
-ESCROW = "PaymentEscrow"
-GOVERNANCE = "Governance"
-
 
 @dataclass(frozen=True, slots=True)
 class Role:
@@ -37,7 +37,6 @@ class Role:
         id: Role id in AccessManager.
         name: Its label.
         purpose: Who should hold it and what for.
-        functions: Function names by contract.
         guardian: Name of the role that may cancel what its members have scheduled; `ADMIN` if none
             was set.
         delayed: Whether members schedule what they do and wait.
@@ -47,10 +46,15 @@ class Role:
     id: int
     name: str
     purpose: str
-    functions: Mapping[str, tuple[str, ...]]
     guardian: str = "ADMIN"
     delayed: bool = False
     has_members: bool = True
+
+    @property
+    def functions(self) -> dict[str, tuple[str, ...]]:
+        """The functions that take this role, by their contract's Solidity name."""
+        found = {kind.name: kind.functions_of_role(self.name) for kind in REGISTRY}
+        return {name: functions for name, functions in found.items() if functions}
 
 
 ROLES: tuple[Role, ...] = (
@@ -58,48 +62,20 @@ ROLES: tuple[Role, ...] = (
         0,
         "ADMIN",
         "The governance multisig: grants and takes roles, sets delays.",
-        {},
         delayed=True,
     ),
-    Role(
-        1,
-        "REGISTRAR",
-        "Admits participants to a currency.",
-        {TOKEN: ("admit",)},
-    ),
-    Role(
-        2,
-        "ISSUANCE",
-        "The operator's issuance desk: issues against the attested reserve.",
-        {TOKEN: ("issue",)},
-    ),
-    Role(
-        3,
-        "ATTESTOR",
-        "Vouches for the reserve; independent of the issuance desk.",
-        {TOKEN: ("attest",)},
-    ),
+    Role(1, "REGISTRAR", "Admits participants to a currency."),
+    Role(2, "ISSUANCE", "The operator's issuance desk: issues against the attested reserve."),
+    Role(3, "ATTESTOR", "Vouches for the reserve; independent of the issuance desk."),
     Role(
         4,
         "GUARDIAN",
         "Stops what looks wrong at once, and cancels what others have scheduled.",
-        {TOKEN: ("pause", "suspend", "cutOffModule")},
     ),
     Role(
         5,
         "CONTROLLER",
         "Lets go on, closes, moves by order of law, admits modules: always announced first.",
-        {
-            TOKEN: (
-                "unpause",
-                "reinstate",
-                "close",
-                "forceTransfer",
-                "admitEscrow",
-                "admitModule",
-            ),
-            ESCROW: ("admitToken",),
-        },
         guardian="GUARDIAN",
         delayed=True,
     ),
@@ -111,19 +87,6 @@ ROLES: tuple[Role, ...] = (
         6,
         "ADMINISTRATION",
         "No members: marks Governance's own functions, so that the guardian can cancel them.",
-        {
-            GOVERNANCE: (
-                "grantRole",
-                "labelRole",
-                "setGrantDelay",
-                "setRoleAdmin",
-                "setRoleGuardian",
-                "setTargetAdminDelay",
-                "setTargetClosed",
-                "setTargetFunctionRole",
-                "updateAuthority",
-            )
-        },
         guardian="GUARDIAN",
         has_members=False,
     ),
@@ -291,6 +254,14 @@ class DeploymentPlan:
             },
         }
 
+    def contracts(self) -> list[PlannedContract]:
+        """What is to be deployed, in this order."""
+        return [
+            PlannedContract(kind.key_for(each.currency if each else None), kind, self, each)
+            for kind in REGISTRY
+            for each in (self.currencies if kind.is_per_currency else (None,))
+        ]
+
     def execution_delay_seconds(self, role: Role) -> int:
         """How long a member of the role announces a call before making it."""
         if not role.delayed:
@@ -365,6 +336,41 @@ class DeploymentPlan:
             raise ConfigurationError(
                 f"deployment plan: {', '.join(sorted(both))} would guard what it schedules itself"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedContract:
+    """One contract that a deployment consists of.
+
+    Args:
+        key: In the manifest.
+        kind: What it is.
+        plan: The plan that it is part of.
+        currency: Of a contract that there is one of per currency.
+    """
+
+    key: str
+    kind: ContractKind
+    plan: DeploymentPlan
+    currency: CurrencyPlan | None = None
+
+    def creation_code(self, deployer: str, addresses: Mapping[str, str]) -> bytes:
+        """The data of the transaction that deploys it.
+
+        Args:
+            deployer: Who does.
+            addresses: Of what stands already, by manifest key.
+        """
+        artifact = self.kind.artifact
+        constructors = [each["inputs"] for each in artifact.abi if each["type"] == "constructor"]
+        types = tuple(each["type"] for inputs in constructors for each in inputs)
+        site = Site(self.plan, deployer, addresses, self.currency)
+        return artifact.bytecode + encode(types, self.kind.constructor(site))
+
+    def set_up(self, deployer: str, addresses: Mapping[str, str]) -> Sequence[SetUpCall]:
+        """What governance calls before it serves; arguments as of `creation_code`."""
+        site = Site(self.plan, deployer, addresses, self.currency)
+        return self.kind.set_up(site, self.kind.at(addresses[self.key]))
 
 
 _TABLES = {"scheme", "currencies", "members", "delays"}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 
-from tael.errors import DeepReorgError, LedgerError, NodeUnavailableError
+from tael.errors import DeepReorgError, LedgerError, NodeUnavailableError, StoreError
 from tael.index.accounts import Accounts
 from tael.index.chain_reader import ChainReader
 from tael.index.deployed import Cursor, read_cursor, set_up
@@ -25,6 +25,7 @@ from tael.index.rows import Header
 from tael.index.undoing import undo
 from tael.index.writing import put_accounts, put_cursor, put_rows
 from tael.outbox.finality import Finality
+from tael.store import is_duplicate
 from tael.store.tables import blocks
 
 if TYPE_CHECKING:
@@ -303,7 +304,9 @@ class Indexer:
             self._write(rows, last, final_number, wide=False)
         except OverflowError:
             self._write(rows, last, final_number, wide=True)
-        except sa.exc.IntegrityError as error:
+        except StoreError as error:
+            if not is_duplicate(error):
+                raise
             raise LedgerError(
                 "A payment is opened twice, or the index is damaged; run `tael index rebuild`."
             ) from error

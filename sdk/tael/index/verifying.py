@@ -16,7 +16,7 @@ from tael.errors import IndexStateError, NodeUnavailableError
 from tael.index.chain_reader import ChainReader
 from tael.index.deployed import read_cursor
 from tael.ledger import SECONDS_PER_DAY
-from tael.rpc import request_many
+from tael.rpc import call_many
 from tael.store.tables import balances, holds, movements
 from tael.typed_data import escrow_domain
 
@@ -219,29 +219,8 @@ def _payment_checks(index: Index, client: Client, connection: sa.Connection) -> 
 
 
 def _ask(client: Client, checks: Iterable[_Check], block_number: int) -> list[Any]:
-    functions = [
-        (check, check.contract.function(check.function, len(check.key))) for check in checks
-    ]
-    answers = request_many(
-        client.chain,
-        [
-            (
-                "eth_call",
-                [
-                    {
-                        "to": check.contract.address,
-                        "data": "0x" + function.encode(*check.key).hex(),
-                    },
-                    hex(block_number),
-                ],
-            )
-            for check, function in functions
-        ],
-    )
-    return [
-        function.decode(bytes.fromhex(answer[2:]))
-        for (_, function), answer in zip(functions, answers, strict=True)
-    ]
+    calls = [(check.contract, check.function, check.key) for check in checks]
+    return call_many(client.chain, calls, block=hex(block_number))
 
 
 def _difference(check: _Check, actual: Any) -> Difference | None:

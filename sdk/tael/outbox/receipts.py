@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tael.addresses import checksummed
+from tael.addresses import created_address
 from tael.chain.jsonrpc import is_busy, quantity
 from tael.chain.node_errors import refusal_in
 from tael.chain.reverts import decode_revert
@@ -18,7 +18,7 @@ from tael.errors import (
     UnknownRevertError,
 )
 from tael.events import PaymentSkipped, decode, topic_of
-from tael.journal import Outcome, State
+from tael.journal import Outcome, WriteState
 from tael.raw_transaction import read_plain
 from tael.rpc import exchange
 
@@ -83,16 +83,41 @@ def _require_log(log: Any) -> None:
         decode(log)
 
 
-def receipt_of(raw: Any, reference: str, *, repeated: bool = False) -> Receipt:
-    """A receipt as the SDK gives it."""
-    address = raw.get("contractAddress")
+def created_in(receipt: Any, sender: str, nonce: int) -> str:
+    """The address of the contract that a transaction creates, if it creates one, checksummed.
+
+    It follows from who creates it and with which nonce; a node that names another is not believed.
+
+    Raises:
+        NodeUnavailableError: The receipt names another contract.
+    """
+    address, claimed = created_address(sender, nonce), receipt.get("contractAddress")
+    if claimed and claimed.lower() != address.lower():
+        raise NodeUnavailableError(
+            f"the node says that {receipt['transactionHash']} created {claimed}, which can only be "
+            f"{address}; try again later"
+        )
+    return address
+
+
+def receipt_of(
+    raw: Any, reference: str, *, created: str | None = None, repeated: bool = False
+) -> Receipt:
+    """A receipt as the SDK gives it.
+
+    Args:
+        raw: As the node gives it.
+        reference: The caller's.
+        created: The contract that the transaction creates; None if it creates none.
+        repeated: Whether it was on its way before it was asked for.
+    """
     return Receipt(
         transaction_hash=raw["transactionHash"],
         block_number=int(raw["blockNumber"], 16),
         block_hash=raw["blockHash"],
         gas_used=int(raw["gasUsed"], 16),
         effective_gas_price_wei=int(raw.get("effectiveGasPrice") or "0x0", 16),
-        contract_address=checksummed(address) if address else None,
+        contract_address=created,
         logs=tuple(raw["logs"]),
         reference=reference,
         repeated=repeated,
@@ -119,7 +144,7 @@ def refusal_data(chain: Chain, signed: SignedTransaction, receipt: Any) -> bytes
         "data": "0x" + transaction["data"].hex(),
         "value": hex(transaction["value"]),
         "gas": hex(transaction["gas"]),
-        "to": transaction.get("to"),
+        **({"to": transaction["to"]} if "to" in transaction else {}),
     }
     number = int(receipt["blockNumber"], 16)
     # At its own block first, whose time and other transactions it met; then at the one before, in
@@ -158,7 +183,7 @@ def refusal_of(data: bytes, receipt: Any) -> ContractRevertedError:
 
 
 def item_outcomes(
-    items: Sequence[Record], receipt: Any, state: State, refusal: bytes | None
+    items: Sequence[Record], receipt: Any, state: WriteState, refusal: bytes | None
 ) -> list[Outcome]:
     """What became of each payment of a batch.
 
@@ -199,7 +224,7 @@ def item_outcomes(
         outcomes.append(
             Outcome(
                 item.id,
-                state if why is None else State.REFUSED,
+                state if why is None else WriteState.REFUSED,
                 transaction_hash=receipt["transactionHash"],
                 block_number=int(receipt["blockNumber"], 16),
                 block_hash=receipt["blockHash"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tael.contracts.artifacts import load
 from tael.errors import IdempotencyConflictError
 from tael.events import OperationScheduled, decode_all
 from tael.models import ScheduledOperation, Written
@@ -62,6 +63,46 @@ class Operations:
         ready_at = gateway.read(gateway.governance, "getSchedule", operation_id)
         return self._scheduled(contract, name, data, ready_at, None) if ready_at else None
 
+    def scheduled(self) -> list[ScheduledOperation]:
+        """Everything that anybody scheduled and that is not expired, the earliest first.
+
+        Raises:
+            NodeUnavailableError: The node did not answer properly.
+        """
+        gateway = self._gateway
+        history = gateway.history(gateway.governance)
+        events = history.events(topics=gateway.topics(OperationScheduled))
+        found = {each.operation_id: each for each in events if isinstance(each, OperationScheduled)}
+        # Zero when it was executed, cancelled or has expired.
+        schedules = gateway.read_many(
+            [(gateway.governance, "getSchedule", (operation_id,)) for operation_id in found]
+        )
+        now = gateway.now()
+        operations = [
+            ScheduledOperation(
+                operation_id=each.operation_id,
+                caller=each.caller,
+                target=each.target,
+                data=each.data,
+                verb=self._verb_of(each),
+                ready_at=ready_at,
+                expires_at=ready_at + EXPIRATION_SECONDS,
+                state="ready" if now >= ready_at else "waiting",
+            )
+            for each, ready_at in zip(found.values(), schedules, strict=True)
+            if ready_at
+        ]
+        return sorted(operations, key=lambda each: each.ready_at)
+
+    def _verb_of(self, event: OperationScheduled) -> str:
+        """The function's name; its selector where the target is none of the deployment's."""
+        selector, contract = event.data[:4], self._gateway.contract_at(event.target)
+        for entry in load(contract.kind).functions if contract is not None else ():
+            name: str = entry["name"]
+            if contract and contract.function(name, len(entry["inputs"])).selector == selector:
+                return name
+        return "0x" + selector.hex()
+
     def schedule(
         self, contract: Contract, name: str, *arguments: object, reference: str
     ) -> ScheduledOperation:
@@ -84,10 +125,8 @@ class Operations:
         data = contract.function(name, len(arguments)).encode(*arguments)
         gateway = self._gateway
         intent = Intent("schedule", (contract.address, data))
-        if (
-            self._writer.recall(gateway.governance, intent, reference, part=SCHEDULE_PART)
-            is not None
-        ):
+        known = self._writer.look_up(gateway.governance, intent, reference, part=SCHEDULE_PART)
+        if known.first is not None:
             raise IdempotencyConflictError(
                 f"What {reference!r} scheduled was cancelled or has expired; nothing was sent. Use "
                 "a new reference to schedule it again."
@@ -101,6 +140,7 @@ class Operations:
             reference=reference,
             intent=intent,
             part=SCHEDULE_PART,
+            known=known,
         )
         written = self._writer.written(receipt, reference)
         event = next(
@@ -127,9 +167,9 @@ class Operations:
         gateway = self._gateway
         if intent is None:
             intent = Intent("execute", (operation.target, operation.data))
-        first = self._writer.recall(gateway.governance, intent, reference)
-        if first is not None:
-            return first
+        known = self._writer.look_up(gateway.governance, intent, reference)
+        if known.first is not None:
+            return known.first
         receipt = self._writer.write(
             gateway.governance,
             "execute",
@@ -137,6 +177,7 @@ class Operations:
             operation.data,
             reference=reference,
             intent=intent,
+            known=known,
         )
         return self._writer.written(receipt, reference, operation.operation_id)
 

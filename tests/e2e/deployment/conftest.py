@@ -2,8 +2,10 @@
 
 import pytest
 
-from tael.chain import Chain, Sender
+from tael import Client
+from tael.chain import Chain
 from tael.deployment import deploy
+from tael.store import Store
 from tael.testing import start_node
 from tests.e2e.deployment.plans import DEPLOYER, production_plan
 
@@ -26,8 +28,16 @@ def manifest(chain):
 
 @pytest.fixture
 def isolated(node, chain, manifest):
-    snapshot = node.snapshot()
-    yield Sender(chain)
+    """The chain goes back when the test ends; gives the operations of whoever signs."""
+    snapshot, clients = node.snapshot(), []
+
+    def operations_of(signer):
+        clients.append(Client(chain, manifest, signer, store=Store.temporary()))
+        return clients[-1].operations
+
+    yield operations_of
+    for each in clients:
+        each.close()
     node.revert(snapshot)
 
 

@@ -4,18 +4,28 @@ import time
 
 import pytest
 
-from tael.chain import Chain, Sender
+from tael.addresses import created_address
+from tael.chain import Chain
 from tael.deployment import ROLES, deploy, verify
-from tael.errors import CodeMismatchError, ConfigurationError, NetworkMismatchError
+from tael.errors import (
+    CodeMismatchError,
+    ConfigurationError,
+    NetworkMismatchError,
+    OutcomeUnknownError,
+)
 from tael.manifest import Manifest
 from tael.testing import start_node
+from tests.e2e.deployment.killing import SAVING, STEPS, killed
 from tests.e2e.deployment.plans import DEPLOYER, OPERATOR, OUTSIDER, production_plan
+from tests.support.sending import send
 
 NETWORKS = {
     "ganache": ("ganache", {}),
     "anvil": ("anvil", {}),
     "sepolia": ("anvil", {"chain_id": 11155111, "block_time_seconds": 2}),
 }
+
+CREATED = ("governance", "CNY", "HKD", "escrow", "handover")
 
 
 def nonce_of(chain, who):
@@ -34,7 +44,6 @@ def test_deploy_is_complete_and_a_second_run_changes_nothing_when_on_any_chain(n
         assert nonce_of(chain, DEPLOYER) == 5
         assert Manifest.load(path) == manifest
         assert manifest.complete
-        assert manifest.pending is None
         assert verify(chain, manifest, plan) == []
         if name == "sepolia":
             digest = manifest.contracts["escrow"].transaction_hash
@@ -50,65 +59,96 @@ def test_deploy_is_complete_and_a_second_run_changes_nothing_when_on_any_chain(n
             assert chain.call(governance.hasRole(role.id, DEPLOYER.address)) == [False, 0]
 
 
-class BreakingSender(Sender):
-    """Ends like a killed process: just before, or just after, the n-th transaction is sent."""
-
-    def __init__(self, chain, broken_at, *, after):
-        super().__init__(chain)
-        self.broken_at = broken_at
-        self.after = after
-
-    def _submit(self, prepared, deadline, *, sent_before):
-        self.broken_at -= 1
-        if self.broken_at == 0 and not self.after:
-            raise KeyboardInterrupt
-        super()._submit(prepared, deadline, sent_before=sent_before)
-        if self.broken_at == 0:
-            raise KeyboardInterrupt
-
-
-def break_off(chain, path, plan, step, *, after):
-    breaking = BreakingSender(chain, step, after=after)
-    with pytest.raises(KeyboardInterrupt):
-        deploy(chain, DEPLOYER, plan, manifest_path=path, sender=breaking)
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before sending", "after sending"])
-@pytest.mark.parametrize("step", range(1, 6))
-def test_deploy_is_finished_by_the_next_run_when_broken_off(tmp_path, step, after):
+@pytest.fixture(scope="module")
+def anvil():
+    """A chain on which each test deploys anew: how many transactions that takes is counted."""
     with start_node("anvil") as running_node:
-        chain = Chain.connect(running_node.url)
-        path, plan = tmp_path / "1337.json", production_plan()
-        break_off(chain, path, plan, step, after=after)
+        yield running_node
+
+
+@pytest.mark.parametrize("number", range(1, 6), ids=CREATED)
+@pytest.mark.parametrize("step", [*STEPS, SAVING])
+def test_deploy_is_finished_by_the_next_run_when_killed_anywhere(anvil, tmp_path, step, number):
+    chain, path, plan = Chain.connect(anvil.url), tmp_path / "1337.json", production_plan()
+    before = nonce_of(chain, DEPLOYER)
+    killed(anvil.url, path, plan, step, number)
+    if path.exists():
         broken = Manifest.load(path)
         assert not broken.complete
-        assert broken.pending["step"]
         with pytest.raises(ConfigurationError, match="not finished"):
             broken.check(chain)
-        manifest = deploy(chain, DEPLOYER, plan, manifest_path=path)
-        assert manifest.complete
-        assert nonce_of(chain, DEPLOYER) == 5, "no contract was deployed twice"
-        assert verify(chain, manifest, plan) == []
+    manifest = deploy(chain, DEPLOYER, plan, manifest_path=path)
+    assert nonce_of(chain, DEPLOYER) == before + 5, "no contract was deployed twice"
+    # Which `verify` has found nothing against.
+    assert manifest.complete
+    assert Manifest.load(path) == manifest
 
 
-def test_deploy_makes_a_step_anew_when_its_nonce_went_to_another(tmp_path):
-    with start_node("anvil") as running_node:
-        chain = Chain.connect(running_node.url)
-        path, plan = tmp_path / "1337.json", production_plan()
-        break_off(chain, path, plan, 2, after=False)
-        Sender(chain).send(DEPLOYER, OUTSIDER.address, b"", reference="something else")
-        manifest = deploy(chain, DEPLOYER, plan, manifest_path=path)
-        assert nonce_of(chain, DEPLOYER) == 6
-        assert verify(chain, manifest, plan) == []
+@pytest.mark.parametrize("number", range(1, 6), ids=CREATED)
+def test_deploy_is_taken_up_from_the_journal_when_the_manifest_is_lost(anvil, tmp_path, number):
+    chain, path, plan = Chain.connect(anvil.url), tmp_path / "1337.json", production_plan()
+    before = nonce_of(chain, DEPLOYER)
+    killed(anvil.url, path, plan, "sent", number)
+    path.unlink(missing_ok=True)
+    manifest = deploy(chain, DEPLOYER, plan, manifest_path=path)
+    assert nonce_of(chain, DEPLOYER) == before + 5, "no contract was deployed twice"
+    path.unlink()
+    assert deploy(chain, DEPLOYER, plan, manifest_path=path) == manifest
+    assert nonce_of(chain, DEPLOYER) == before + 5
 
 
-def test_deploy_refuses_when_the_plan_or_the_deployer_changed(chain, tmp_path):
-    path = tmp_path / "1337.json"
-    break_off(chain, path, production_plan(), 2, after=True)
+@pytest.mark.parametrize("number", range(1, 6), ids=CREATED)
+def test_deploy_sends_anew_only_what_the_manifest_lacks_when_the_journal_is_lost(
+    anvil, tmp_path, number
+):
+    chain, path, plan = Chain.connect(anvil.url), tmp_path / "1337.json", production_plan()
+    before = nonce_of(chain, DEPLOYER)
+    killed(anvil.url, path, plan, "recorded", number)
+    kept = Manifest.load(path).contracts if path.exists() else {}
+    assert len(kept) == min(number - 1, 4)
+    for each in tmp_path.glob("*.sqlite*"):
+        each.unlink()
+    manifest = deploy(chain, DEPLOYER, plan, manifest_path=path)
+    assert kept.items() <= manifest.contracts.items()
+    # A contract that was created and not recorded is left unused; handing over counts once.
+    assert nonce_of(chain, DEPLOYER) == before + (5 if number == 5 else 6)
+    assert verify(chain, manifest, plan) == []
+
+
+def test_deploy_sends_a_step_anew_when_its_nonce_went_to_another(anvil, tmp_path):
+    chain, path, plan = Chain.connect(anvil.url), tmp_path / "1337.json", production_plan()
+    before = nonce_of(chain, DEPLOYER)
+    killed(anvil.url, path, plan, "journaled", 2)
+    send(chain, DEPLOYER, OUTSIDER.address)
+    manifest = deploy(chain, DEPLOYER, plan, manifest_path=path)
+    assert nonce_of(chain, DEPLOYER) == before + 6
+    assert verify(chain, manifest, plan) == []
+
+
+def test_deploy_refuses_when_the_plan_or_the_deployer_changed(anvil, tmp_path):
+    chain, path = Chain.connect(anvil.url), tmp_path / "1337.json"
+    killed(anvil.url, path, production_plan(), "sent", 4)
     with pytest.raises(ConfigurationError, match="in scheme"):
         deploy(chain, DEPLOYER, production_plan(scheme={"fee_bps": 21}), manifest_path=path)
     with pytest.raises(ConfigurationError, match="must finish it"):
         deploy(chain, OUTSIDER, production_plan(), manifest_path=path)
+    # Without the manifest, the journal still knows what was signed.
+    path.unlink()
+    with pytest.raises(ConfigurationError, match="escrow was signed before with other"):
+        deploy(chain, DEPLOYER, production_plan(scheme={"fee_bps": 21}), manifest_path=path)
+
+
+def test_deploy_says_what_to_do_when_a_block_does_not_come(tmp_path):
+    with start_node("anvil", mine_automatically=False) as slow:
+        chain, path, plan = Chain.connect(slow.url), tmp_path / "1337.json", production_plan()
+        with pytest.raises(OutcomeUnknownError, match="Run it again") as unknown:
+            deploy(chain, DEPLOYER, plan, manifest_path=path, wait_seconds=1)
+        slow.rpc("evm_setAutomine", True)
+        slow.mine()
+        manifest = deploy(chain, DEPLOYER, plan, manifest_path=path)
+        first = manifest.contracts["governance"]
+        assert first.transaction_hash == unknown.value.transaction_hash
+        assert nonce_of(chain, DEPLOYER) == 5
 
 
 @pytest.mark.threat("S17")
@@ -138,9 +178,20 @@ def test_deploy_refuses_when_the_code_at_a_recorded_address_is_gone(tmp_path):
     with start_node("anvil") as running_node:
         chain = Chain.connect(running_node.url)
         path, plan = tmp_path / "1337.json", production_plan()
-        break_off(chain, path, plan, 3, after=True)
+        killed(running_node.url, path, plan, "sent", 3)
         running_node.rpc("anvil_setCode", Manifest.load(path).governance, "0x00")
         with pytest.raises(CodeMismatchError):
+            deploy(chain, DEPLOYER, plan, manifest_path=path)
+
+
+@pytest.mark.threat("S16")
+def test_deploy_takes_no_other_code_for_what_it_created(tmp_path):
+    with start_node("anvil") as running_node:
+        chain = Chain.connect(running_node.url)
+        path, plan = tmp_path / "1337.json", production_plan()
+        killed(running_node.url, path, plan, "recorded", 3)
+        running_node.rpc("anvil_setCode", created_address(DEPLOYER.address, 2), "0x00")
+        with pytest.raises(CodeMismatchError, match="not that of SettlementToken"):
             deploy(chain, DEPLOYER, plan, manifest_path=path)
 
 

@@ -6,10 +6,12 @@ from eth_utils import keccak
 
 from tael.chain import load
 from tael.contracts.artifacts import signature_of
+from tael.contracts.calls import Contract
 from tael.contracts.registry import REGISTRY
-from tael.deployment import ROLES, cancel, execute, schedule, scheduled, verify
+from tael.deployment import ROLES, verify
 from tael.deployment.plan import ROLE_BY_NAME
 from tael.errors import ContractRevertedError, NotPermittedError, WrongStateError, WrongTimeError
+from tael.rpc import request
 from tests.e2e.deployment.plans import (
     ADMIN,
     BANK,
@@ -21,6 +23,7 @@ from tests.e2e.deployment.plans import (
     OUTSIDER,
     call_data,
 )
+from tests.support.sending import order, outbox_on
 
 
 def default(parameter):
@@ -50,7 +53,7 @@ def refusal_of(chain, address, entry):
     )
     call = {"from": OUTSIDER.address, "to": address, "data": "0x" + data.hex()}
     try:
-        chain.read(lambda: chain.w3.eth.call(call))
+        request(chain, "eth_call", call, "latest")
     except ContractRevertedError as refusal:
         return refusal.name
     return ""
@@ -124,22 +127,26 @@ def test_a_controller_waits_when_it_wants_to_change_something(
 ):
     data, target = call_data(token.admitModule(OUTSIDER.address)), manifest.token("CNY")
     with pytest.raises(WrongStateError) as refused:
-        isolated.send(CONTROLLER, target, data, reference="too-soon")
+        outbox_on(chain).send(CONTROLLER, order(CONTROLLER, target, data))
     assert refused.value.name == "AccessManagerNotScheduled"
-    schedule(isolated, CONTROLLER, manifest, target, data, reference="announce")
-    (operation,) = scheduled(chain, manifest)
-    assert (operation.caller, operation.target, operation.data) == (
+    controller, module = isolated(CONTROLLER), Contract("SettlementToken", target)
+    controller.schedule(module, "admitModule", OUTSIDER.address, reference="announce")
+    (operation,) = controller.scheduled()
+    assert (operation.caller, operation.target, operation.verb, operation.data) == (
         CONTROLLER.address,
         target,
+        "admitModule",
         data,
     )
+    assert operation.state == "waiting"
     assert abs(operation.ready_at - chain.now() - 2 * DAY) < 60
     with pytest.raises(WrongTimeError):
-        execute(isolated, CONTROLLER, manifest, target, data, reference="early")
+        controller.execute(operation, reference="early")
     node.mine(timestamp=operation.ready_at)
-    execute(isolated, CONTROLLER, manifest, target, data, reference="in-time")
+    assert [each.state for each in controller.scheduled()] == ["ready"]
+    controller.execute(operation, reference="in-time")
     assert chain.call(token.isModule(OUTSIDER.address))
-    assert scheduled(chain, manifest) == []
+    assert controller.scheduled() == []
     (finding,) = verify(chain, manifest)
     assert (finding.subject, finding.expected, finding.actual) == (
         "token:CNY modules",
@@ -152,33 +159,53 @@ def test_a_controller_waits_when_it_wants_to_change_something(
 def test_the_guardian_cancels_what_a_controller_or_an_administrator_scheduled(
     node, chain, manifest, governance, token, isolated
 ):
-    takeover = call_data(governance.grantRole(0, OUTSIDER.address, 0))
-    module = call_data(token.admitModule(OUTSIDER.address))
-    schedule(isolated, ADMIN, manifest, manifest.governance, takeover, reference="takeover")
-    schedule(isolated, CONTROLLER, manifest, manifest.token("CNY"), module, reference="module")
-    operations = scheduled(chain, manifest)
-    assert {each.caller for each in operations} == {ADMIN.address, CONTROLLER.address}
+    admin, guardian, outsider = isolated(ADMIN), isolated(GUARDIAN), isolated(OUTSIDER)
+    takeover = admin.schedule(
+        Contract("Governance", manifest.governance),
+        "grantRole",
+        0,
+        OUTSIDER.address,
+        0,
+        reference="takeover",
+    )
+    isolated(CONTROLLER).schedule(
+        Contract("SettlementToken", manifest.token("CNY")),
+        "admitModule",
+        OUTSIDER.address,
+        reference="module",
+    )
+    operations = guardian.scheduled()
+    assert {(each.caller, each.verb) for each in operations} == {
+        (ADMIN.address, "grantRole"),
+        (CONTROLLER.address, "admitModule"),
+    }
     for operation in operations:
         with pytest.raises(NotPermittedError):
-            cancel(isolated, OUTSIDER, manifest, operation, reference="not-mine")
-        cancel(isolated, GUARDIAN, manifest, operation, reference="stop")
+            outsider.cancel(operation, reference="not-mine")
+        guardian.cancel(operation, reference=f"stop {operation.verb}")
         with pytest.raises(WrongStateError):
-            cancel(isolated, GUARDIAN, manifest, operation, reference="again")
+            guardian.cancel(operation, reference="again")
+    assert guardian.scheduled() == []
     node.advance_time(3 * DAY)
     with pytest.raises(WrongStateError):
-        execute(isolated, ADMIN, manifest, manifest.governance, takeover, reference="late")
+        admin.execute(takeover, reference="late")
     assert verify(chain, manifest) == []
 
 
 @pytest.mark.threat("C44")
 def test_the_guardian_cannot_keep_itself_in_office(node, chain, manifest, governance, isolated):
-    removal = call_data(governance.revokeRole(ROLE_BY_NAME["GUARDIAN"].id, GUARDIAN.address))
-    schedule(isolated, ADMIN, manifest, manifest.governance, removal, reference="removal")
-    (operation,) = scheduled(chain, manifest)
+    admin, guardian = isolated(ADMIN), isolated(GUARDIAN)
+    operation = admin.schedule(
+        Contract("Governance", manifest.governance),
+        "revokeRole",
+        ROLE_BY_NAME["GUARDIAN"].id,
+        GUARDIAN.address,
+        reference="removal",
+    )
     with pytest.raises(NotPermittedError):
-        cancel(isolated, GUARDIAN, manifest, operation, reference="never")
+        guardian.cancel(operation, reference="never")
     node.mine(timestamp=operation.ready_at)
-    execute(isolated, ADMIN, manifest, manifest.governance, removal, reference="removed")
+    admin.execute(operation, reference="removed")
     findings = {each.subject: each for each in verify(chain, manifest)}
     assert findings["GUARDIAN members"].actual == "none"
 

@@ -5,7 +5,8 @@ import sys
 import pytest
 from eth_utils import keccak
 
-from tael.deployment import execute, schedule, verify
+from tael.contracts.calls import Contract
+from tael.deployment import verify
 from tael.deployment.verify import ROLES_SLOT, TARGETS_SLOT
 from tael.manifest import Manifest
 from tests.e2e.deployment.commands import ROOT
@@ -16,58 +17,64 @@ from tests.e2e.deployment.plans import (
     DEPLOYER,
     OPERATOR,
     OUTSIDER,
-    call_data,
     production_plan,
 )
+from tests.support.sending import create
 
 
-def as_administrator(isolated, node, manifest, function):
+def as_administrator(isolated, node, manifest, function, *arguments):
     """Do what only an administrator can, after the delay."""
-    data = call_data(function)
-    schedule(isolated, ADMIN, manifest, manifest.governance, data, reference="change")
+    admin, governance = isolated(ADMIN), Contract("Governance", manifest.governance)
+    operation = admin.schedule(governance, function, *arguments, reference="change")
     node.advance_time(2 * DAY + 1)
-    execute(isolated, ADMIN, manifest, manifest.governance, data, reference="changed")
+    admin.execute(operation, reference="change")
 
 
 @pytest.mark.threat("O11")
 @pytest.mark.parametrize(
     ("change", "subject"),
     [
-        (lambda g, m: g.grantRole(1, OUTSIDER.address, 0), "REGISTRAR members"),
-        (lambda g, m: g.grantRole(0, OUTSIDER.address, 0), "number of administrators"),
-        (lambda g, m: g.grantRole(77, OUTSIDER.address, 0), "role 77 members"),
-        (lambda g, m: g.revokeRole(3, OPERATOR.address), "ATTESTOR members"),
+        (lambda m: ("grantRole", 1, OUTSIDER.address, 0), "REGISTRAR members"),
+        (lambda m: ("grantRole", 0, OUTSIDER.address, 0), "number of administrators"),
+        (lambda m: ("grantRole", 77, OUTSIDER.address, 0), "role 77 members"),
+        (lambda m: ("revokeRole", 3, OPERATOR.address), "ATTESTOR members"),
         (
-            lambda g, m: g.grantRole(5, CONTROLLER.address, 3 * DAY),
+            lambda m: ("grantRole", 5, CONTROLLER.address, 3 * DAY),
             f"CONTROLLER delay of {CONTROLLER.address}",
         ),
-        (lambda g, m: g.grantRole(0, DEPLOYER.address, 0), "ADMIN of the deployer"),
-        (lambda g, m: g.labelRole(2, "MINT"), "ISSUANCE label"),
-        (lambda g, m: g.setRoleAdmin(2, 5), "ISSUANCE admin"),
-        (lambda g, m: g.setRoleGuardian(5, 0), "CONTROLLER guardian"),
-        (lambda g, m: g.setGrantDelay(2, 5), "ISSUANCE grant delay"),
-        (lambda g, m: g.setTargetAdminDelay(m.escrow, 5), "escrow admin delay"),
-        (lambda g, m: g.setTargetClosed(m.token("HKD"), True), "token:HKD closed by governance"),
+        (lambda m: ("grantRole", 0, DEPLOYER.address, 0), "ADMIN of the deployer"),
+        (lambda m: ("labelRole", 2, "MINT"), "ISSUANCE label"),
+        (lambda m: ("setRoleAdmin", 2, 5), "ISSUANCE admin"),
+        (lambda m: ("setRoleGuardian", 5, 0), "CONTROLLER guardian"),
+        (lambda m: ("setGrantDelay", 2, 5), "ISSUANCE grant delay"),
+        (lambda m: ("setTargetAdminDelay", m.escrow, 5), "escrow admin delay"),
+        (lambda m: ("setTargetClosed", m.token("HKD"), True), "token:HKD closed by governance"),
         (
-            lambda g, m: g.setTargetFunctionRole(
-                m.token("HKD"), [keccak(text="issue(address,uint256,bytes32)")[:4]], 2**64 - 1
+            lambda m: (
+                "setTargetFunctionRole",
+                m.token("HKD"),
+                [keccak(text="issue(address,uint256,bytes32)")[:4]],
+                2**64 - 1,
             ),
             "token:HKD role of issue",
         ),
         (
-            lambda g, m: g.setTargetFunctionRole(
-                m.escrow, [keccak(text="admitToken(address)")[:4]], 0
+            lambda m: (
+                "setTargetFunctionRole",
+                m.escrow,
+                [keccak(text="admitToken(address)")[:4]],
+                0,
             ),
             "escrow role of admitToken",
         ),
-        (lambda g, m: g.updateAuthority(m.escrow, m.token("CNY")), "escrow authority"),
+        (lambda m: ("updateAuthority", m.escrow, m.token("CNY")), "escrow authority"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_verify_names_what_differs_when_governance_changed_it(
-    node, chain, manifest, governance, isolated, change, subject
+    node, chain, manifest, isolated, change, subject
 ):
-    as_administrator(isolated, node, manifest, change(governance, manifest))
+    as_administrator(isolated, node, manifest, *change(manifest))
     findings = verify(chain, manifest)
     assert subject in [each.subject for each in findings]
     finding = next(each for each in findings if each.subject == subject)
@@ -105,6 +112,23 @@ def test_verify_names_the_contract_when_the_plan_has_another_currency(chain, man
     plan = production_plan(currencies={"JPY": {"name": "Tael JPY", "symbol": "tJPY"}})
     (finding,) = verify(chain, manifest, plan)
     assert finding.subject == "contracts"
+
+
+def test_verify_tells_a_second_escrow_from_the_first(chain, manifest, isolated):
+    planned = next(each for each in production_plan().contracts() if each.key == "escrow")
+    code = planned.creation_code(DEPLOYER.address, manifest.addresses_by_key)
+    second = create(chain, OUTSIDER, code)
+    document = manifest.to_dict()
+    document["contracts"]["escrow:2"] = {
+        **document["contracts"]["escrow"],
+        "address": second,
+        "code_hash": "0x" + keccak(chain.code(second)).hex(),
+    }
+    both = Manifest.from_dict(document)
+    assert (both.escrow, both.tokens) == (manifest.escrow, manifest.tokens)
+    # Nobody gave it a role or a delay, and the first one is as it was.
+    subjects = [each.subject for each in verify(chain, both)]
+    assert subjects == ["escrow:2 role of admitToken", "escrow:2 admin delay"]
 
 
 @pytest.mark.threat("S16")

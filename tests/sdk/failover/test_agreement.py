@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tael.chain import Chain, Sender
+from tael.chain import Chain
 from tael.chain.agreement import essence
 from tael.errors import (
     ConfigurationError,
@@ -18,6 +18,7 @@ from tael.testing import Node
 from tests.sdk.failover.connecting import CHAIN_ID, connect, rest, standings
 from tests.support.faulty_proxy import FaultyProxy
 from tests.support.raw_contracts import ECHO, creation, signer
+from tests.support.sending import create, order, outbox_on, send
 
 
 def test_connect_refuses_when_more_must_agree_than_there_are(proxies: list[FaultyProxy]) -> None:
@@ -34,18 +35,18 @@ def test_connect_refuses_when_more_must_agree_than_there_are(proxies: list[Fault
 def test_send_takes_no_other_receipt_and_no_other_address_when_a_node_lies(
     proxies: list[FaultyProxy], node: Node
 ) -> None:
-    sender = Sender(connect(proxies[:1], retry_seconds=1.0))
-    first = sender.send(signer(0), None, creation(ECHO), reference="a")
+    outbox, who = outbox_on(connect(proxies[:1], retry_seconds=1.0)), signer(0)
+    first = outbox.send(who, order(who, None, creation(ECHO)))
     other = node.rpc("eth_getTransactionReceipt", first.transaction_hash)
     proxies[0].arm("eth_getTransactionReceipt", lie=other, times=3)
-    second = sender.send(signer(0), None, creation(ECHO), reference="b")
+    second = outbox.send(who, order(who, None, creation(ECHO)))
     assert second.block_number == first.block_number + 1
     proxies[0].arm(
         "eth_getTransactionReceipt",
         lie=lambda said: said and {**said, "contractAddress": first.contract_address},
         times=3,
     )
-    third = sender.send(signer(0), None, creation(ECHO), reference="c")
+    third = outbox.send(who, order(who, None, creation(ECHO)))
     honest = node.rpc("eth_getTransactionReceipt", third.transaction_hash)["contractAddress"]
     assert (third.contract_address or "").lower() == honest.lower()
 
@@ -55,8 +56,8 @@ def test_agree_takes_what_enough_nodes_say_when_one_lies(
     proxies: list[FaultyProxy], node: Node
 ) -> None:
     chain = connect(proxies, agreement=2, retry_seconds=0.1)
-    receipt = Sender(chain).send(signer(0), None, creation(ECHO), reference="a")
-    digest = receipt.transaction_hash
+    receipt = send(chain, signer(0), None, creation(ECHO))
+    digest = receipt["transactionHash"]
     honest = node.rpc("eth_getTransactionReceipt", digest)
     for lie in (
         None,
@@ -67,7 +68,7 @@ def test_agree_takes_what_enough_nodes_say_when_one_lies(
         proxies[0].arm("eth_getTransactionReceipt", lie=lie)
         said = chain.agree("eth_getTransactionReceipt", [digest])
         assert (said["status"], said["blockHash"]) == ("0x1", honest["blockHash"])
-    number = hex(receipt.block_number)
+    number = receipt["blockNumber"]
     proxies[1].arm("eth_getBlockByNumber", lie=lambda block: {**block, "hash": "0x" + "ee" * 32})
     assert chain.agree("eth_getBlockByNumber", [number, False])["hash"] == honest["blockHash"]
     # Neither the case of digits nor a field that only some nodes have is a contradiction.
@@ -134,12 +135,12 @@ def test_agree_refuses_when_the_nodes_contradict_each_other(
 @pytest.mark.threat("S11")
 def test_agree_waits_when_a_node_is_only_late(proxies: list[FaultyProxy]) -> None:
     chain = connect(proxies[:2], agreement=2, retry_seconds=5.0)
-    receipt = Sender(chain).send(signer(0), None, creation(ECHO), reference="a")
+    receipt = send(chain, signer(0), None, creation(ECHO))
     proxies[0].arm("eth_getTransactionReceipt", lie=None, times=2)
-    assert chain.agree("eth_getTransactionReceipt", [receipt.transaction_hash])
+    assert chain.agree("eth_getTransactionReceipt", [receipt["transactionHash"]])
     proxies[1].arm("eth_getTransactionReceipt", "busy", times=2)
     time.sleep(0.3)
-    assert chain.agree("eth_getTransactionReceipt", [receipt.transaction_hash])
+    assert chain.agree("eth_getTransactionReceipt", [receipt["transactionHash"]])
 
 
 @pytest.mark.threat("S11")
@@ -170,7 +171,7 @@ def test_agree_is_a_refusal_when_the_nodes_agree_that_the_contract_reverts(
     proxies: list[FaultyProxy],
 ) -> None:
     chain = connect(proxies, agreement=2)
-    echo = Sender(chain).send(signer(0), None, creation(ECHO), reference="a").contract_address
+    echo = create(chain, signer(0), creation(ECHO))
     with pytest.raises(ContractRevertedError):
         chain.agree("eth_call", [{"to": echo, "data": "0x01020304"}, "latest"])
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from tael.chain import Sender
 from tael.errors import NodeUnavailableError
 from tael.rpc import exchange
 from tael.testing import Node
 from tests.sdk.failover.connecting import connect
 from tests.support.faulty_proxy import FaultyProxy
 from tests.support.raw_contracts import ECHO, creation, signer
+from tests.support.sending import order, outbox_on, sign
 
 
 @pytest.mark.threat("S02")
@@ -22,8 +22,7 @@ def test_a_transaction_is_handed_to_one_node_when_that_fails(
     proxies: list[FaultyProxy], fault: str, way: str
 ) -> None:
     chain = connect(proxies)
-    prepared = Sender(chain).prepare(signer(0), None, creation(ECHO), reference="x")
-    raw: Any = "0x" + prepared.raw.hex()
+    raw: Any = "0x" + sign(chain, signer(0), None, creation(ECHO)).hex()
 
     def send() -> None:
         if way == "w3":
@@ -43,15 +42,13 @@ def test_a_transaction_is_handed_to_one_node_when_that_fails(
 @pytest.mark.threat("S12")
 def test_send_succeeds_when_nodes_fail_in_turn(proxies: list[FaultyProxy], node: Node) -> None:
     chain = connect(proxies, retry_seconds=5.0)
-    sender = Sender(chain, wait_seconds=20)
-    before = len(node.rpc("eth_getBlockByNumber", "latest", True)["transactions"])
-    assert before >= 0
+    outbox, who = outbox_on(chain, wait_seconds=20), signer(2)
     count = int(node.rpc("eth_getTransactionCount", signer(2).address, "latest"), 16)
     for turn in range(6):
         down = proxies[turn % 3]
         down.arm("eth_sendRawTransaction", "drop_after")
         down.arm("eth_getTransactionCount", "503")
-        receipt = sender.send(signer(2), None, creation(ECHO), reference=f"turn {turn}")
+        receipt = outbox.send(who, order(who, None, creation(ECHO)))
         assert receipt.contract_address
     after = int(node.rpc("eth_getTransactionCount", signer(2).address, "latest"), 16)
     assert after == count + 6

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tael.cli.command import Needs, YesOption, command, group
-from tael.cli.failures import ExitCode, UsageError
+from tael.cli.failures import ExitCode, InterruptionError, UsageError
 from tael.cli.session import Session
 
 if TYPE_CHECKING:
@@ -48,15 +48,22 @@ def deploy(
         if not output.confirm(question, yes=yes):
             output.note("nothing was deployed")
             return ExitCode.REFUSED
-    with session.writing("deploying"):
-        manifest = run(
-            chain,
-            signer,
-            chosen,
-            manifest_path=path,
-            sender=session.sender,
-            progress=output.note,
-        )
+    try:
+        with output.working("deploying"):
+            manifest = run(
+                chain,
+                signer,
+                chosen,
+                manifest_path=path,
+                wait_seconds=session.options.wait_seconds,
+                finality=session.settings.finality,
+                progress=output.note,
+            )
+    except KeyboardInterrupt:
+        raise InterruptionError(
+            f"Interrupted while deploying; what was signed is written down beside {path}.",
+            "Run the same command again: it goes on from there, and deploys nothing twice.",
+        ) from None
     document = _document(manifest, path)
     facts = [
         ("governance", manifest.governance),

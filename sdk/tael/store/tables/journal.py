@@ -27,7 +27,7 @@ writes = sa.Table(
     sa.Column("part", sa.Integer, nullable=False, comment="0, or a batch's transactions from 1 on"),
     sa.Column("verb", sa.String(64), nullable=False),
     sa.Column("body_hash", sa.LargeBinary(32), nullable=False),
-    sa.Column("contract", Address, nullable=False),
+    sa.Column("contract", Address, nullable=False, comment="empty: it creates one"),
     sa.Column("subject", sa.LargeBinary(32)),
     sa.Column("total_minor", sa.String(20), comment="of a capture, void or refund: 64 bits"),
     sa.Column("carrier", sa.ForeignKey("writes.id"), comment="the batch it travels in"),

@@ -1,12 +1,13 @@
-"""What the tests of the sender send, and how."""
+"""What the tests of an outbox send, and how."""
 
-from eth_utils import keccak
+from eth_utils import keccak, to_checksum_address
 
 from tests.support.raw_contracts import creation, signer
+from tests.support.sending import create, order
 
 PAUSED = keccak(text="TokenPaused()")[:4]
 OWN_KEY = "5eed" * 16
-PAYEE = "0x" + "Aa" * 20
+PAYEE = to_checksum_address("0x" + "aa" * 20)
 
 
 class CountingSigner:
@@ -30,11 +31,9 @@ def count(node, who):
     return int(node.rpc("eth_getTransactionCount", who.address, "latest"), 16)
 
 
-def deploy(sender, runtime, who=None):
-    return sender.send(
-        who or signer(0), None, creation(runtime), reference="deploy"
-    ).contract_address
+def deploy(chain, runtime):
+    return create(chain, signer(0), creation(runtime))
 
 
-def send(sender, who, to, data=b"", **options):
-    return sender.send(who, to, data, reference="INV-1", **options)
+def send(outbox, who, to, data=b"", *, value=0):
+    return outbox.send(who, order(who, to, data, value=value))

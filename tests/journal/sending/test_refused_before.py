@@ -1,9 +1,8 @@
 """Refused before anything is sent. S11, S13, S23, S27."""
 
 import pytest
-from eth_utils import keccak
 
-from tael.chain import Chain, Sender
+from tael.chain import Chain
 from tael.errors import (
     NetworkMismatchError,
     NodeUnavailableError,
@@ -13,9 +12,18 @@ from tael.errors import (
 )
 from tael.signers import PrivateKeySigner
 from tael.testing import start_node
-from tests.sdk.sender.sending import OWN_KEY, PAUSED, PAYEE, CountingSigner, count, deploy, send
+from tests.journal.sending.sending import (
+    OWN_KEY,
+    PAUSED,
+    PAYEE,
+    CountingSigner,
+    count,
+    deploy,
+    send,
+)
 from tests.support.faulty_proxy import FaultyProxy
 from tests.support.raw_contracts import once, signer
+from tests.support.sending import outbox_on
 
 
 @pytest.mark.threat("S11")
@@ -26,11 +34,11 @@ from tests.support.raw_contracts import once, signer
         ("eth_getBlockByNumber", lambda block: {**block, "hash": "0x" + "ee" * 32}),
     ],
 )
-def test_send_signs_nothing_when_the_node_serves_another_chain(proxy, sender, method, lie):
+def test_send_signs_nothing_when_the_node_serves_another_chain(proxy, outbox, method, lie):
     who = CountingSigner(signer(0))
     proxy.arm(method, lie=lie)
     with pytest.raises(NetworkMismatchError):
-        send(sender, who, PAYEE)
+        send(outbox, who, PAYEE)
     assert who.signed == 0
 
 
@@ -42,10 +50,10 @@ def test_send_refuses_a_known_key_when_the_chain_is_not_local(node, proxy):
     assert not chain.is_local
     who, sent = CountingSigner(signer(0)), proxy.requests["eth_sendRawTransaction"]
     with pytest.raises(SigningKeyError, match="well-known test account"):
-        send(Sender(chain), who, PAYEE)
+        send(outbox_on(chain), who, PAYEE)
     small = PrivateKeySigner.from_key("0" * 63 + "1")
     with pytest.raises(SigningKeyError, match="well-known test account"):
-        send(Sender(chain), small, PAYEE)
+        send(outbox_on(chain), small, PAYEE)
     assert who.signed == 0
     assert proxy.requests["eth_sendRawTransaction"] == sent
 
@@ -61,41 +69,25 @@ def test_send_takes_an_own_key_when_the_chain_is_not_local():
         posing.rpc("anvil_setBalance", own.address, hex(10**18))
         chain = Chain.connect(disguised.url, 11155111)
         assert not chain.is_local
-        assert send(Sender(chain), own, PAYEE, value=5).status == "included"
+        assert send(outbox_on(chain), own, PAYEE, value=5).status == "included"
 
 
 @pytest.mark.threat("S27")
-def test_send_refuses_before_sending_when_the_contract_would(node, sender):
-    address = deploy(sender, once(PAUSED))
-    send(sender, signer(0), address)
+def test_send_refuses_before_sending_when_the_contract_would(node, chain, outbox):
+    address = deploy(chain, once(PAUSED))
+    send(outbox, signer(0), address)
     before = count(node, signer(0))
     with pytest.raises(WrongStateError) as refused:
-        send(sender, signer(0), address)
+        send(outbox, signer(0), address)
     assert (refused.value.name, refused.value.transaction_hash) == ("TokenPaused", None)
     assert count(node, signer(0)) == before
 
 
-def test_send_is_refused_when_there_is_no_ether(node, sender):
+def test_send_is_refused_when_there_is_no_ether(node, outbox):
     poor = PrivateKeySigner.from_key("b00b" * 16)
-    with pytest.raises(TransactionRefusedError, match=r"(?i)fund|enough|balance") as refused:
-        send(sender, poor, PAYEE, value=1)
+    with pytest.raises(TransactionRefusedError, match=r"(?i)fund|enough|balance"):
+        send(outbox, poor, PAYEE, value=1)
     assert count(node, poor) == 0
-    assert isinstance(refused.value.transaction_hash, str)
-
-
-def test_send_leaves_nothing_when_writing_down_fails(node, proxy, sender):
-    before = proxy.requests["eth_sendRawTransaction"]
-    seen = []
-
-    def fail(prepared):
-        seen.append(prepared)
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        send(sender, signer(6), PAYEE, before_broadcast=fail)
-    assert proxy.requests["eth_sendRawTransaction"] == before
-    assert seen[0].transaction_hash == "0x" + keccak(seen[0].raw).hex()
-    send(sender, signer(6), PAYEE)
 
 
 @pytest.mark.threat("S13")
@@ -104,5 +96,5 @@ def test_send_sends_nothing_when_the_node_fails_beforehand(node, proxy, chain):
     who = CountingSigner(signer(0))
     proxy.arm("eth_estimateGas", "503", times=1000)
     with pytest.raises(NodeUnavailableError):
-        send(Sender(chain), who, PAYEE)
+        send(outbox_on(chain), who, PAYEE)
     assert who.signed == 0

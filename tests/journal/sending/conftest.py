@@ -1,10 +1,11 @@
-"""A sender whose way to the node can be made faulty, on both kinds of node."""
+"""An outbox whose way to the node can be made faulty, on both kinds of node."""
 
 import pytest
 
-from tael.chain import Chain, Sender
+from tael.chain import Chain
 from tael.testing import start_node
 from tests.support.faulty_proxy import FaultyProxy
+from tests.support.sending import outbox_on
 
 
 @pytest.fixture(scope="package", params=["anvil", "ganache"])
@@ -15,8 +16,8 @@ def node(request):
 
 @pytest.fixture(scope="package")
 def running_proxy(node):
-    with FaultyProxy(node.url).serving() as serving:
-        yield serving
+    with FaultyProxy(node.url).serving() as proxy:
+        yield proxy
 
 
 @pytest.fixture
@@ -31,5 +32,7 @@ def chain(proxy):
 
 
 @pytest.fixture
-def sender(chain):
-    return Sender(chain, wait_seconds=10)
+def outbox(chain):
+    running = outbox_on(chain, wait_seconds=20)
+    yield running
+    running.close()
