@@ -270,7 +270,7 @@ def test_a_step_that_fails_leaves_the_index_as_it_was(
     index = Index(store, world.manifest)
     before = contents(index)
     have_a_busy_day(world, 9, 10)
-    for name in ("put_rows", "put_books", "put_cursor"):
+    for name in ("put_rows", "put_accounts", "put_cursor"):
         real = getattr(module, name)
 
         def fail(*arguments, _real=real, **named):

@@ -79,9 +79,6 @@ def find(connection: sa.Connection, manifest: Manifest) -> Deployed | None:
         )
         for each in connection.execute(sa.select(contracts).where(contracts.c.deployment == row.id))
     }
-    if not known:
-        # Erased, and not begun again.
-        return None
     if {(each.kind, each.address, each.currency) for each in known.values()} != set(
         _read_contracts(manifest)
     ):
@@ -101,33 +98,28 @@ def set_up(store: Store, client: Client) -> Deployed:
     manifest = client.manifest
     with store.read() as connection:
         found = find(connection, manifest)
-    if found is not None:
-        return found
-    rows = _contract_rows(client)
-    with store.write() as connection:
-        chain = _put(
-            store,
-            connection,
-            chains,
-            {"chain_id": manifest.chain_id, "genesis_hash": manifest.genesis_hash},
-        )
-        deployment = _put(
-            store,
-            connection,
-            deployments,
-            {"chain": chain, "escrow": manifest.escrow},
-            first_block=manifest.first_block,
-            layout=LAYOUT,
-            **_EMPTY,
-        )
-        connection.execute(
-            store.insert(contracts).on_conflict_do_nothing(index_elements=["deployment", "id"]),
-            [{"deployment": deployment, **each} for each in rows],
-        )
-        found = find(connection, manifest)
+    if found is None:
+        with store.write() as connection:
+            chain = _put(
+                store,
+                connection,
+                chains,
+                {"chain_id": manifest.chain_id, "genesis_hash": manifest.genesis_hash},
+            )
+            deployment = _put(
+                store,
+                connection,
+                deployments,
+                {"chain": chain, "escrow": manifest.escrow},
+                first_block=manifest.first_block,
+                layout=LAYOUT,
+                **_EMPTY,
+            )
+            _put_contracts(store, connection, deployment, manifest)
+            found = find(connection, manifest)
     if found is None:
         raise IndexStateError("the index was taken away while it was begun; begin again")
-    return found
+    return _with_constants(store, client, found)
 
 
 def erase(store: Store, manifest: Manifest) -> bool:
@@ -147,6 +139,7 @@ def erase(store: Store, manifest: Manifest) -> bool:
             .where(deployments.c.id == row.id)
             .values(layout=LAYOUT, block_number=None, block_hash=None, block_time=None, **_EMPTY)
         )
+        _put_contracts(store, connection, row.id, manifest)
     return True
 
 
@@ -209,24 +202,44 @@ def _read_contracts(manifest: Manifest) -> list[tuple[str, str, str | None]]:
     ]
 
 
-def _contract_rows(client: Client) -> list[dict[str, Any]]:
-    found = _read_contracts(client.manifest)
+def _put_contracts(
+    store: Store, connection: sa.Connection, deployment: int, manifest: Manifest
+) -> None:
+    connection.execute(
+        store.insert(contracts).on_conflict_do_nothing(index_elements=["deployment", "id"]),
+        [
+            {
+                "deployment": deployment,
+                "id": number,
+                "kind": handlers_of(kind).kind.number,
+                "address": address,
+                "currency": currency,
+                "constants": "{}",
+            }
+            for number, (kind, address, currency) in enumerate(_read_contracts(manifest))
+        ],
+    )
+
+
+def _with_constants(store: Store, client: Client, deployed: Deployed) -> Deployed:
+    """The same, with what its contracts say of themselves; asked if nobody did before."""
     asked = [
-        (number, Contract(kind, address), name)
-        for number, (kind, address, _) in enumerate(found)
-        for name in handlers_of(kind).constants
+        (each, name)
+        for each in deployed.contracts.values()
+        for name in handlers_of(each.kind).constants
+        if name not in each.constants
     ]
-    answers = client.read_many([(contract, name, ()) for _, contract, name in asked])
-    constants: list[dict[str, Any]] = [{} for _ in found]
-    for (number, _, name), answer in zip(asked, answers, strict=True):
-        constants[number][name] = answer
-    return [
-        {
-            "id": number,
-            "kind": handlers_of(kind).kind.number,
-            "address": address,
-            "currency": currency,
-            "constants": json.dumps(constants[number]),
-        }
-        for number, (kind, address, currency) in enumerate(found)
-    ]
+    if not asked:
+        return deployed
+    answers = client.read_many([(Contract(of.kind, of.address), name, ()) for of, name in asked])
+    known = dict(deployed.contracts)
+    for (of, name), answer in zip(asked, answers, strict=True):
+        known[of.number] = of._replace(constants={**known[of.number].constants, name: answer})
+    with store.write() as connection:
+        for each in known.values():
+            connection.execute(
+                sa.update(contracts)
+                .where(contracts.c.deployment == deployed.id, contracts.c.id == each.number)
+                .values(constants=json.dumps(each.constants))
+            )
+    return deployed._replace(contracts=known)

@@ -68,4 +68,5 @@ def _terms(event: PaymentOpened) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return "0x" + value.hex()
-    return int(value) if isinstance(value, int) else value
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return int(value) if is_number else value

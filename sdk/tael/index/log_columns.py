@@ -156,7 +156,7 @@ class LogColumns:
         columns = self._columns
         for log in logs:
             topics = log["topics"]
-            column = columns[log["address"]].get(topics[0] if topics else "")
+            column = columns[log["address"]].get(topics[0])
             if column is None:
                 column = self._begin(log)
             order.append(column)
@@ -183,7 +183,7 @@ class LogColumns:
                 yield from self._columns[address].values()
 
     def _begin(self, log: Mapping[str, Any]) -> LogColumn:
-        topic = log["topics"][0] if log["topics"] else ""
+        topic = log["topics"][0]
         contract, emitter = self._emitters[log["address"]]
         found = handlers_of(contract.kind).by_topic.get(topic)
         if found is None:
