@@ -36,23 +36,22 @@ def test_replay_equals_the_contracts_when_a_day_was_busy(world: World, seed: int
 
 def test_replay_equals_the_contracts_when_another_module_holds_money(world: World) -> None:
     operator = world.client("operator")
-    token = world.chain.contract("SettlementToken", world.manifest.token("CNY"))
     contract = operator.contract("SettlementToken", "CNY")
     module, bank = world.address("outsider"), world.address("issuer")
     scheduled = operator.operations.schedule(contract, "admitModule", module, reference="MO-1")
     world.node.mine(timestamp=scheduled.ready_at)
     operator.operations.execute(scheduled, reference="MO-2")
     payee, scheme = world.address("acquirer"), world.address("operator")
-    for function in (
-        token.functions.holdFunds(bank, 1_000),
-        token.functions.executeHold(bank, payee, 300, scheme, 5, 100),
-        token.functions.releaseHold(bank, 50),
+    for name, *arguments in (
+        ("holdFunds", bank, 1_000),
+        ("executeHold", bank, payee, 300, scheme, 5, 100),
+        ("releaseHold", bank, 50),
     ):
-        data = bytes.fromhex(function._encode_transaction_data()[2:])
-        send(world.chain, world.signers["outsider"], token.address, data)
+        data = contract.function(name).encode(*arguments)
+        send(world.chain, world.signers["outsider"], contract.address, data)
     world.authorize("P-1", cny("5.00"))
     ledger = Ledger.replay(operator.history().events())
-    books = ledger.tokens[token.address]
+    books = ledger.tokens[contract.address]
     assert books.reserved == {(module, bank): 1_000 - 405 - 50}
     assert books.held_of(bank) == 545 + 500
     assert compare(ledger, operator) == []
