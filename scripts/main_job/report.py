@@ -17,7 +17,7 @@ from scripts.main_job.show import grouped
 from scripts.main_job.stage import CURRENCIES, SCHEME_BPS, Stage, local_clock
 from scripts.main_job.statements import Account
 from tael import Money
-from tael.index import Kind
+from tael.index import MovementKind
 
 _HALF_HOUR = 1_800
 # Verbs as the contracts name them, in the order of a payment's life; all others follow.
@@ -231,12 +231,12 @@ class _Position:
             moved = line.movement
             change, sign = moved.change_minor, 1 if moved.change_minor > 0 else -1
             gross, interchange = sign * moved.gross_minor, -sign * moved.interchange_minor
-            if moved.kind in (Kind.ISSUE, Kind.REDEEM):
+            if moved.kind in (MovementKind.ISSUE, MovementKind.REDEEM):
                 self.issued += change
-            elif moved.kind is Kind.TRANSFER:
+            elif moved.kind is MovementKind.TRANSFER:
                 self.transfers += change
-            elif moved.kind in (Kind.CAPTURE, Kind.CHARGE, Kind.REFUND):
-                if moved.kind is Kind.REFUND:
+            elif moved.kind in (MovementKind.CAPTURE, MovementKind.CHARGE, MovementKind.REFUND):
+                if moved.kind is MovementKind.REFUND:
                     self.refunds += gross
                 elif sign > 0:
                     self.received += gross

@@ -179,8 +179,9 @@ def _fixed(size: int) -> Encoder:
     def encode_(value: Any) -> bytes:
         if not isinstance(value, bytes):
             raise TypeError(f"{value!r} is not bytes")
-        if len(value) > size:
-            raise ValueError(f"{len(value)} bytes do not fit {size}")
+        # A shorter one would be padded: another value than was meant, if it was cut off somewhere.
+        if len(value) != size:
+            raise ValueError(f"{size} bytes are expected, not {len(value)}")
         return value.ljust(32, b"\0")
 
     return encode_

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tael.models import Resolution
     from tael.money import Currency
     from tael.outbox import Change
-    from tael.outbox.lane import Step
+    from tael.outbox.environment import SendingStep
     from tael.signers import Signer
 
 __all__ = ["Client"]
@@ -94,7 +94,7 @@ class Client:
         fees: FeePolicy | None = None,
         finality: Finality | str | None = None,
         simulate: bool = True,
-        on_step: Step | None = None,
+        on_step: SendingStep | None = None,
     ) -> None:
         self.manifest = manifest if isinstance(manifest, Manifest) else Manifest.load(manifest)
         self.chain = (

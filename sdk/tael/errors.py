@@ -184,6 +184,23 @@ class LedgerError(TaelError):
     code = "ledger_contradiction"
 
 
+class UnknownEventError(LedgerError):
+    """A contract of ours emitted an event not known here: install the version that fits it."""
+
+    code = "event_unknown"
+
+    @classmethod
+    def of(cls, log: Mapping[str, Any], block_number: object = None) -> UnknownEventError:
+        """The error for a log as a node gives it; a block's number if it does not tell."""
+        topic = log["topics"][0] if log["topics"] else "no topic"
+        said = "0x" + topic.hex() if isinstance(topic, bytes) else str(topic)
+        return cls(
+            f"contract {log['address']} emitted an event that this version of tael does not know, "
+            f"{said}, in block {log.get('blockNumber', block_number)}: install the version that "
+            "fits the deployment, or find out why the node tells of it"
+        )
+
+
 class IndexStateError(ConfigurationError):
     """The index is missing, or of another version or other contracts: run it, or rebuild it."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tael.chain.jsonrpc import quantity
 from tael.errors import InvalidInputError, NodeUnavailableError, TooMuchError
-from tael.events import Event, PaymentOpened, PaymentReclaimed, PaymentVoided, decode_all
+from tael.events import Event, PaymentOpened, PaymentReclaimed, PaymentVoided, decode_own
 from tael.rpc import request, request_many
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ class History:
 
 def _decoded(logs: Sequence[dict[str, Any]]) -> list[Event]:
     try:
-        return decode_all(logs)
+        return [decode_own(log) for log in logs]
     except (InvalidInputError, LookupError, TypeError, ValueError) as error:
         raise NodeUnavailableError(
             f"the node gives what is not a valid log: {error}; try again later"

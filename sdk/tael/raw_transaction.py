@@ -2,8 +2,8 @@
 
 `sign_plain` makes them and `read_plain` reads them back. These two kinds are all that is sent here,
 and `eth_account` takes ten times as long for them, most of it spent on checking types. What is not
-plainly one of them is left to it: other types, access lists, numbers in text, fields that are
-missing or do not belong there. So it stays the one that refuses.
+plainly one of them is left to it: other types, access lists, numbers or data in text, fields that
+are missing or do not belong there. So it stays the one that refuses.
 """
 
 from __future__ import annotations
@@ -130,18 +130,9 @@ def _number(value: object) -> bytes:
 
 
 def _data(value: object) -> bytes:
-    if isinstance(value, bytes | bytearray):
-        return bytes(value)
-    if not isinstance(value, str) or value[:2] != "0x":
+    if not isinstance(value, bytes | bytearray):
         raise _NotPlain
-    try:
-        data = bytes.fromhex(value[2:])
-    except ValueError:
-        raise _NotPlain from None
-    # `fromhex` skips spaces.
-    if 2 * len(data) + 2 != len(value):
-        raise _NotPlain
-    return data
+    return bytes(value)
 
 
 def _address(value: object) -> bytes:

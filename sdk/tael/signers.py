@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, runtime_checkable
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from tael.addresses import checksummed
 from tael.errors import SigningKeyError
@@ -20,9 +20,6 @@ from tael.json_files import read_json
 from tael.raw_transaction import SignRecoverable, sign_plain
 from tael.secrets import Secret
 from tael.signatures import coincurve
-
-if TYPE_CHECKING:
-    from tael.chain.connection import Chain
 
 KEY_VARIABLE = "TAEL_KEY"
 MAX_KEYSTORE_BYTES = 64 * 1024
@@ -56,7 +53,8 @@ class Signer(Protocol):
         """Sign a transaction and return its raw bytes, ready to broadcast.
 
         Args:
-            transaction: Fields as in `eth_account`'s `sign_transaction`, `chainId` among them.
+            transaction: Fields as in `eth_account`'s `sign_transaction`, `chainId` among them;
+                numbers are integers, `data` is bytes, `to` is checksummed.
         """
 
 
@@ -200,7 +198,19 @@ def is_test_address(address: str) -> bool:
     return checksummed(address) in TEST_ADDRESSES
 
 
-def require_usable(signer: Signer, chain: Chain) -> None:
+class SignedFor(Protocol):
+    """What must be known of a chain before a key signs for it: `tael.Chain` fits."""
+
+    @property
+    def chain_id(self) -> int:
+        """EIP-155 chain id."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a development chain on this machine."""
+
+
+def require_usable(signer: Signer, chain: SignedFor) -> None:
     """Refuse a key that everybody knows unless the chain is local.
 
     Local means a loopback URL and either a development chain id (1337, 5777, 31337) or a node that

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from tael.addresses import checksummed, is_address_form
 from tael.errors import InvalidTermsError
-from tael.hashing import keccak
-from tael.typed_data import TERMS_TYPE, Domain, digest
+from tael.typed_data import TERMS_TYPE, Domain, digest, struct_hash
 
 ZERO_WORD = bytes(32)
 
@@ -127,37 +125,24 @@ class Terms:
     @property
     def struct_hash(self) -> bytes:
         """EIP-712 hashStruct, 32 bytes."""
-        words = (
-            _TERMS_TYPEHASH,
-            _word(self.issuer),
-            _word(self.acquirer),
-            _word(self.token),
+        return struct_hash(
+            TERMS_TYPE,
+            *self.parties,
             self.merchant,
-            _word(self.card),
-            self.amount_minor.to_bytes(32, "big"),
-            self.authorize_before.to_bytes(32, "big"),
-            self.capture_before.to_bytes(32, "big"),
-            self.refund_before.to_bytes(32, "big"),
-            self.interchange_bps.to_bytes(32, "big"),
-            self.uetr.ljust(32, b"\0"),
+            self.card,
+            self.amount_minor,
+            self.authorize_before,
+            self.capture_before,
+            self.refund_before,
+            self.interchange_bps,
+            self.uetr,
             self.reference_hash,
             self.funding,
         )
-        return keccak(b"".join(words))
 
     def payment_id(self, domain: Domain) -> bytes:
         """The EIP-712 digest of the terms: the payment's id, and what the card signs; 32 bytes."""
         return digest(domain, self.struct_hash)
-
-
-_TERMS_TYPEHASH = keccak(TERMS_TYPE.encode())
-
-# A few banks and tokens, and many payments between them.
-
-
-@lru_cache(maxsize=4096)
-def _word(address: str) -> bytes:
-    return bytes.fromhex(address[2:]).rjust(32, b"\0")
 
 
 def _require_int(name: str, value: object, low: int, high: int) -> None:

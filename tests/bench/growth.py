@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tael import BatchOutcome, PrivateKeySigner, SignedPayment  # noqa: E402
-from tael.journal import Fate, Item, Order, Outcome, State  # noqa: E402
+from tael.journal import Fate, Item, Order, Outcome, WriteState  # noqa: E402
 from tests.bench.clients.stage import (  # noqa: E402
     ClientFailed,
     cpu_seconds,
@@ -141,9 +141,9 @@ def _fill(both: Banks, count: int) -> list[str]:
         signed = decision.signed
         assert signed is not None
         assert signed.write is not None
-        rows = [signed.write, *(each.id for each in journal.items_of(signed.write))]
+        rows = [signed.write, *(each.id for each in journal.reader.items_of(signed.write))]
         outcomes = [
-            Outcome(row, State.FINAL, hash_, 1, block, place, 8_000_000)
+            Outcome(row, WriteState.FINAL, hash_, 1, block, place, 8_000_000)
             for place, row in enumerate(rows)
         ]
         journal.settle(outcomes, [(signed.id, Fate.FINAL, 1, block)])

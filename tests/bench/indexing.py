@@ -36,7 +36,7 @@ from tael.outbox.finality import Finality  # noqa: E402
 from tael.store import Store  # noqa: E402
 from tael.store.tables import movements, payments, receipts  # noqa: E402
 from tael.testing import start_node  # noqa: E402
-from tests.bench.recorded_day import Day, RecordedNode, live_a_day  # noqa: E402
+from tests.bench.recorded_day import Day, RecordedReader, live_a_day  # noqa: E402
 from tests.support.world import build_world  # noqa: E402
 
 RESULT = ROOT / "build" / "bench" / "indexing.json"
@@ -57,8 +57,8 @@ def index(day: Day, client: Client, where: str, events: int) -> dict[str, Any]:
     store = Store.open(where)
     indexer = Indexer(store, client, finality=Finality("simulated"))
     repetitions = max(1, round((events - len(day.opening)) / day.events))
-    node = RecordedNode(day, repetitions, kept_blocks=fetching.KEPT_BLOCKS)
-    indexer._node = node
+    node = RecordedReader(day, repetitions, kept_blocks=fetching.KEPT_BLOCKS)
+    indexer._reader = node
     indexer._fetching = fetching.Fetching(node)
     last = day.last_block(repetitions)
     # The answers to be given are the benchmark's, not the indexer's: no collector looks at them.

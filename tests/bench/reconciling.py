@@ -29,7 +29,7 @@ from tael.reporting import as_csv, read_bank_file, reconcile, statement  # noqa:
 from tael.store import Store  # noqa: E402
 from tael.testing import start_node  # noqa: E402
 from tests.bench.indexing import record  # noqa: E402
-from tests.bench.recorded_day import SECRET, Day, RecordedNode  # noqa: E402
+from tests.bench.recorded_day import SECRET, Day, RecordedReader  # noqa: E402
 from tests.support.world import World, build_world  # noqa: E402
 
 RESULT = ROOT / "build" / "bench" / "reconciling.json"
@@ -43,8 +43,8 @@ def index(day: Day, world: World, where: Path, payments: int) -> Index:
     repetitions = -(-payments // of_issuer)
     store = Store.open(where)
     indexer = Indexer(store, world.client("outsider"), finality=Finality("simulated"))
-    node = RecordedNode(day, repetitions, kept_blocks=fetching.KEPT_BLOCKS)
-    indexer._node = node
+    node = RecordedReader(day, repetitions, kept_blocks=fetching.KEPT_BLOCKS)
+    indexer._reader = node
     indexer._fetching = fetching.Fetching(node)
     last = day.last_block(repetitions)
     while (indexer.step().block or 0) < last:

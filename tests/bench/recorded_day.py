@@ -18,7 +18,7 @@ from eth_utils.address import to_checksum_address
 
 from tael import Identifiers, Money
 from tael.events import PaymentAuthorized, PaymentCharged, topic_of
-from tael.index.node import Node
+from tael.index.chain_reader import ChainReader
 from tael.index.rows import Header
 from tests.support.world import BANKS, World, cny, hkd
 
@@ -211,7 +211,7 @@ class Day:
         return ('{"jsonrpc":"2.0","id":1,"result":[' + ",".join(parts) + "]}").encode()
 
 
-class RecordedNode(Node):
+class RecordedReader(ChainReader):
     """Gives a recorded day's logs where a node would give its own."""
 
     def __init__(self, day: Day, repetitions: int, *, kept_blocks: int) -> None:

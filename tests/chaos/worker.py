@@ -39,8 +39,8 @@ from tael.errors import (
     WrongTimeError,
 )
 from tael.models import BatchOutcome, Resolution
-from tael.outbox import Change, FeePolicy, watch
-from tael.services import openings
+from tael.outbox import Change, FeePolicy, flights, nonces, resending, watch
+from tael.services import opened_payments
 from tael.store import Store, database, migrate
 from tests.chaos.ground import Ground, secret_of, signers
 from tests.chaos.plan import Kill, Plan, WorkerPlan
@@ -67,10 +67,11 @@ GOES_ON = (TryAgainError, *MENDED)
 
 _HASTE: Sequence[tuple[Any, str, float]] = (
     (watch, "CONFIRM_SECONDS", 0.05),
-    (watch, "GAP_SECONDS", 0.2),
-    (watch, "OVERTAKEN_SECONDS", 0.2),
-    (watch, "_LONGEST_POLL_SECONDS", 0.05),
-    (watch, "_LONGEST_RESEND_SECONDS", 0.5),
+    (watch, "LONGEST_POLL_SECONDS", 0.05),
+    (flights, "ROOM_SECONDS", 0.05),
+    (nonces, "GAP_SECONDS", 0.2),
+    (nonces, "OVERTAKEN_SECONDS", 0.2),
+    (resending, "LONGEST_RESEND_SECONDS", 0.5),
     (node, "FIRST_REST_SECONDS", 0.05),
     (node, "LONGEST_REST_SECONDS", 0.3),
     (node, "OTHER_CHAIN_REST_SECONDS", 0.3),
@@ -78,7 +79,7 @@ _HASTE: Sequence[tuple[Any, str, float]] = (
     (connection, "CONNECT_RETRY_SECONDS", 0.8),
     (connection, "AGREE_RETRY_SECONDS", 0.5),
     (connection, "_LONGEST_PAUSE_SECONDS", 0.2),
-    (openings, "CATCH_UP_SECONDS", 0.2),
+    (opened_payments, "CATCH_UP_SECONDS", 0.2),
 )
 """A storm of a second must not be sat out: what waits for seconds waits for tenths of them here.
 Nothing that is safe may rest on a span of time, so this changes what is met, not what is right."""

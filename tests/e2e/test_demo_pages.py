@@ -27,7 +27,7 @@ from scripts.main_job.record import (
     Write,
 )
 from scripts.main_job.show import Show, grouped
-from tael.index import Kind, Movement
+from tael.index import Movement, MovementKind
 from tael.money import Currency
 from tael.reporting import (
     Holding,
@@ -103,7 +103,9 @@ class Elements(HTMLParser):
             self.tables[-1].heads[-1] = data
 
 
-def movement(number: int, kind: Kind, change: int, balance: int, gross: int = 0) -> Movement:
+def movement(
+    number: int, kind: MovementKind, change: int, balance: int, gross: int = 0
+) -> Movement:
     return Movement(
         number=number,
         kind=kind,
@@ -129,8 +131,8 @@ def movement(number: int, kind: Kind, change: int, balance: int, gross: int = 0)
 def statement_of(text: str, currency: str = "CNY") -> tuple[Statement, list[StatementLine]]:
     """A statement in which a stranger wrote the reference and the name of the other bank."""
     lines = [
-        StatementLine(movement(1, Kind.ISSUE, 100_000_00, 100_000_00), ""),
-        StatementLine(movement(2, Kind.CAPTURE, -1_234_56, 98_765_44, 1_234_56), text),
+        StatementLine(movement(1, MovementKind.ISSUE, 100_000_00, 100_000_00), ""),
+        StatementLine(movement(2, MovementKind.CAPTURE, -1_234_56, 98_765_44, 1_234_56), text),
     ]
     made = Statement(
         participant=BANKS[0],

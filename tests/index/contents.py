@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tael.index import Standing
+from tael.index import ReceiptStatus
 from tael.index.logs import restore, unpack
-from tael.index.openings import openings
+from tael.index.opening_logs import opening_logs
 from tael.index.reading import Index
 from tael.store.tables import balances, blocks, holds, receipts
 
@@ -34,11 +34,11 @@ def contents(index: Index) -> dict[str, Any]:
                     blocks.c.id == receipts.c.block, blocks.c.deployment == receipts.c.deployment
                 ),
             )
-            .where(receipts.c.deployment == mine, receipts.c.standing == Standing.STANDS)
+            .where(receipts.c.deployment == mine, receipts.c.status == ReceiptStatus.STANDS)
             .order_by(receipts.c.id)
         ).all():
             numbers = [log.payment for log in unpack(row.logs) if log.payment is not None]
-            rests = openings(connection, index.deployed, numbers)
+            rests = opening_logs(connection, index.deployed, numbers)
             whole = restore(row.logs, rests.__getitem__)
             logs.append((row.number, row.hash, row.time, row.transaction_hash, whole))
         moved = {

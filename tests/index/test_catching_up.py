@@ -11,9 +11,9 @@ from tael.errors import LedgerError, StoreError
 from tael.index import (
     Index,
     Indexer,
+    IndexerStep,
     Progress,
-    Step,
-    books,
+    accounts,
     fetching,
     indexer,
     verify,
@@ -37,7 +37,7 @@ def morning(world: World, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(fetching, "FIRST_RANGE_BLOCKS", 2)
     monkeypatch.setattr(fetching, "WANTED_LOGS", 6)
     monkeypatch.setattr(fetching, "MAX_LOGS", 8)
-    monkeypatch.setattr(books, "MAX_PAYMENTS", 2)
+    monkeypatch.setattr(accounts, "MAX_PAYMENTS", 2)
     before = world.node.block_number()
     have_a_busy_day(world, 21, 80)
     return before
@@ -49,7 +49,7 @@ def whole(morning: int, world: World, other_store: Store) -> Callable[[Store], N
 
     def check(store: Store) -> None:
         Indexer(store, world.client("outsider")).catch_up()
-        while Indexer(other_store, world.client("outsider")).step().step is not Step.CURRENT:
+        while Indexer(other_store, world.client("outsider")).step().step is not IndexerStep.CURRENT:
             pass
         index = Index(store, world.manifest)
         assert contents(index) == contents(Index(other_store, world.manifest))
@@ -64,7 +64,7 @@ def test_index_is_the_same_when_ranges_are_small(
     told: list[Progress] = []
     Indexer(store, world.client("outsider")).catch_up(told.append)
     assert len(told) > 20
-    assert told[-1].step is Step.CURRENT
+    assert told[-1].step is IndexerStep.CURRENT
     numbers = [each.block for each in told[:-1]]
     assert numbers == sorted(set(numbers))
     whole(store)
@@ -178,7 +178,7 @@ def test_another_process_that_is_quicker_while_a_range_is_read_is_followed(
     world: World, store: Store, whole: Callable[[Store], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = Indexer(store, world.client("outsider"))
-    real, reads = mine._node.logs, 0
+    real, reads = mine._reader.logs, 0
 
     def logs(first: int, last: int):
         nonlocal reads
@@ -187,15 +187,15 @@ def test_another_process_that_is_quicker_while_a_range_is_read_is_followed(
             Indexer(store, world.client("outsider")).catch_up()
         return real(first, last)
 
-    monkeypatch.setattr(mine._node, "logs", logs)
-    assert mine.catch_up().step is Step.CURRENT
+    monkeypatch.setattr(mine._reader, "logs", logs)
+    assert mine.catch_up().step is IndexerStep.CURRENT
     whole(store)
 
 
 def test_index_goes_back_when_the_block_between_two_ranges_was_replaced(
     world: World, store: Store, whole: Callable[[Store], None], morning: int
 ) -> None:
-    steps: list[Step] = []
+    steps: list[IndexerStep] = []
     is_replaced = False
 
     def tell(progress: Progress) -> None:
@@ -207,5 +207,5 @@ def test_index_goes_back_when_the_block_between_two_ranges_was_replaced(
             world.node.rpc("anvil_reorg", progress.lag + 3, [])
 
     Indexer(store, world.client("outsider")).catch_up(tell)
-    assert Step.REWOUND in steps
+    assert IndexerStep.REWOUND in steps
     whole(store)

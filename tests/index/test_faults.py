@@ -17,7 +17,7 @@ import pytest
 
 from tael import Chain, Client
 from tael.errors import NodeUnavailableError
-from tael.index import Index, Indexer, Step, fetching, verify
+from tael.index import Index, Indexer, IndexerStep, fetching, verify
 from tael.store import Store
 from tests.index.contents import contents
 from tests.support.activity import have_a_busy_day
@@ -164,11 +164,11 @@ def test_nothing_is_taken_back_when_the_node_lags(
     before = contents(Index(sqlite, world.manifest))
     behind = Indexer(sqlite, client_through(proxy, world))
     progress = behind.catch_up()
-    assert progress.step is Step.BEHIND
+    assert progress.step is IndexerStep.BEHIND
     assert progress.lag < 0
     assert contents(Index(sqlite, world.manifest)) == before
     proxy.thaw()
-    assert behind.catch_up().step is Step.CURRENT
+    assert behind.catch_up().step is IndexerStep.CURRENT
 
 
 def test_index_gives_up_when_headers_never_fit_together(

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from tael import CardEntry, Ledger, Money
 from tael import events as ev
 from tael.errors import IndexStateError, LedgerError, NodeUnavailableError
-from tael.index import Index, Indexer, Kind, Step, erase, verify
+from tael.index import Index, Indexer, IndexerStep, MovementKind, erase, verify
 from tael.index import fetching as fetching_module
 from tael.index.replay import in_order
 from tael.store import Store
@@ -60,8 +60,8 @@ def test_index_equals_ledger_and_contracts_when_a_day_was_busy(
     assert by_id.keys() == ledger.payments.keys()
     for id_, payment in ledger.payments.items():
         mine = by_id[id_]
-        assert mine.terms == payment.terms
-        assert mine.is_charged == payment.charged
+        assert mine.terms == payment.opened.terms
+        assert mine.is_charged == isinstance(payment.opened, ev.PaymentCharged)
         assert (mine.captured_minor, mine.voided_minor, mine.refunded_minor) == (
             payment.captured_minor,
             payment.voided_minor,
@@ -84,7 +84,7 @@ def test_index_is_the_same_when_it_was_made_in_many_steps(
         # Each step by another process, which knows nothing but the database.
         progress = Indexer(other_store, world.client("outsider")).step()
         steps.append(progress.step)
-        if progress.step is Step.CURRENT:
+        if progress.step is IndexerStep.CURRENT:
             break
     assert len(steps) > 20
     assert contents(Index(other_store, world.manifest)) == at_once
@@ -96,7 +96,7 @@ def test_index_goes_on_when_blocks_come_one_by_one(world: World, store: Store) -
     for number in range(5):
         world.authorize(f"P-{number}", cny("5.00"))
         progress = indexer.catch_up()
-        assert (progress.step, progress.lag) == (Step.CURRENT, 0)
+        assert (progress.step, progress.lag) == (IndexerStep.CURRENT, 0)
     index = Index(store, world.manifest)
     assert index.balance(world.address("issuer"), "CNY").held_minor == 25_00
     assert faults(index, world) == []
@@ -106,8 +106,8 @@ def test_nothing_changes_when_there_is_nothing_new(world: World, store: Store) -
     index = indexed(world, store)
     before = contents(index)
     indexer = Indexer(store, world.client("outsider"))
-    assert indexer.step().step is Step.CURRENT
-    assert indexer.step().step is Step.CURRENT
+    assert indexer.step().step is IndexerStep.CURRENT
+    assert indexer.step().step is IndexerStep.CURRENT
     assert contents(index) == before
 
 
@@ -133,7 +133,7 @@ def test_captures_of_a_batch_are_movements_of_their_own(world: World, store: Sto
     )
     index = indexed(world, store)
     mine = list(index.movements(world.address("acquirer"), "CNY"))[-3:]
-    assert [each.kind for each in mine] == [Kind.CAPTURE] * 3
+    assert [each.kind for each in mine] == [MovementKind.CAPTURE] * 3
     assert [each.gross_minor for each in mine] == [100, 200, 300]
     assert [each.interchange_minor for each in mine] == [1, 2, 3]
     assert [each.change_minor for each in mine] == [99, 198, 297]
@@ -151,7 +151,7 @@ def test_scheme_fee_is_one_movement_a_transaction(world: World, store: Store) ->
     world.client("acquirer").payments.capture(payment, cny("500.00"), reference="C-1")
     index = indexed(world, store)
     (fee,) = index.movements(world.address("operator"), "CNY")
-    assert (fee.kind, fee.change_minor) == (Kind.SCHEME_FEE, 1_00)
+    assert (fee.kind, fee.change_minor) == (MovementKind.SCHEME_FEE, 1_00)
     assert fee.counterparty == world.address("issuer")
     captured = list(index.movements(world.address("acquirer"), "CNY"))[-1]
     assert (captured.gross_minor, captured.change_minor) == (500_00, 499_00)
@@ -296,13 +296,13 @@ def test_index_is_refused_when_its_layout_is_another(world: World, store: Store)
     assert index.status().block_number == world.node.block_number()
 
 
-def test_index_is_refused_when_the_manifest_has_another_currency(
+def test_index_is_refused_when_the_manifest_has_another_contract(
     world: World, store: Store
 ) -> None:
     indexed(world, store)
     contracts = dict(world.manifest.contracts)
     contracts["token:USD"] = contracts["token:HKD"]
-    with pytest.raises(IndexStateError, match="currencies"):
+    with pytest.raises(IndexStateError, match="other contracts"):
         Index(store, world.manifest.having(contracts=contracts))
 
 
@@ -380,7 +380,7 @@ def test_gap_is_found_whichever_log_is_missing(
         *(ev.PaymentSkipped, ev.AuthorityUpdated, ev.TransferForced, ev.PaymentCharged),
     )
     unseen = {ev.topic_of(kind) for kind in silent}
-    names = {ev.topic_of(kind): kind.__name__ for kind in ev.EVENTS}
+    names = {ev.topic_of(kind): kind.__name__ for kind in ev.declared()}
     found: dict[str, str] = {}
     for place, log in enumerate(logs_of(world)):
         name = names[log["topics"][0]]

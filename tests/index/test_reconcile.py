@@ -277,7 +277,7 @@ def test_defused_reference_is_read_as_it_was(tmp_path: Path) -> None:
         ("A-1,1.001,CNY,open", "decimal places"),
         ("A-1,\u0661.00,CNY,open", "plain amount"),
         ("A-1,1.00,cny,open", "three capital letters"),
-        ("A-1,1.00,XXZ,open", "no currency"),
+        ("A-1,1.00,XXZ,open", "not a currency"),
         ("A-1,1.00,CNY,done", "state is one of"),
         ("A-1,1.00,CNY", "3 cells"),
         ("A-1,1.00,CNY,open,more", "5 cells"),

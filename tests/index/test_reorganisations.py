@@ -11,8 +11,8 @@ from tael.errors import DeepReorgError
 from tael.index import (
     Index,
     Indexer,
-    Standing,
-    Step,
+    IndexerStep,
+    ReceiptStatus,
     Subscription,
     fetching,
     indexer,
@@ -35,8 +35,8 @@ def reorganise(world: World, depth: int) -> None:
     world.node.rpc("anvil_reorg", depth, [])
 
 
-def catch_up(indexer_: Indexer) -> list[Step]:
-    steps: list[Step] = []
+def catch_up(indexer_: Indexer) -> list[IndexerStep]:
+    steps: list[IndexerStep] = []
     indexer_.catch_up(lambda progress: steps.append(progress.step))
     return steps
 
@@ -59,7 +59,7 @@ def test_index_goes_back_when_blocks_are_replaced(
     indexer_.catch_up()
     reorganise(world, depth)
     have_a_busy_day(world, 3, 5)
-    assert Step.REWOUND in catch_up(Indexer(store, world.client("outsider")))
+    assert IndexerStep.REWOUND in catch_up(Indexer(store, world.client("outsider")))
     assert_as_if_never(world, Index(store, world.manifest), other_store)
 
 
@@ -76,7 +76,7 @@ def test_index_is_what_it_was_when_everything_after_is_taken_back(
     assert contents(index) != before
     reorganise(world, world.node.block_number() - height)
     indexer_ = Indexer(store, world.client("outsider"))
-    assert Step.REWOUND in catch_up(indexer_)
+    assert IndexerStep.REWOUND in catch_up(indexer_)
     after = contents(index)
     assert {**after, "status": None} == {**before, "status": None}
 
@@ -133,9 +133,9 @@ def test_index_goes_back_when_a_chain_is_set_back(any_world: World, store: Store
     any_world.forget_clients()
     indexer_ = Indexer(store, any_world.client("outsider"))
     # A node that lags says the same; nothing is taken back before it says something else.
-    assert indexer_.catch_up().step is Step.BEHIND
+    assert indexer_.catch_up().step is IndexerStep.BEHIND
     any_world.authorize("P-3", cny("7.00"))
-    assert Step.REWOUND in catch_up(indexer_)
+    assert IndexerStep.REWOUND in catch_up(indexer_)
     assert index.balance(any_world.address("issuer"), "CNY").held_minor == 7_00
     assert verify(index, any_world.client("outsider")).differences == []
 
@@ -152,7 +152,7 @@ def test_nothing_final_is_ever_taken_back(world: World, store: Store) -> None:
     before = contents(index)
     reorganise(world, 3)
     indexer_ = Indexer(store, world.client("outsider"), finality=rule)
-    assert Step.REWOUND in catch_up(indexer_)
+    assert IndexerStep.REWOUND in catch_up(indexer_)
     assert contents(index) != before
     before = contents(index)
     reorganise(world, 4)
@@ -190,7 +190,7 @@ def test_what_was_taken_back_stays_readable_with_its_notice(world: World, store:
         orphans = connection.execute(
             sa.select(sa.func.count()).select_from(blocks).where(blocks.c.is_orphan)
         ).scalar_one()
-    assert [row.standing for row in rows] == [Standing.NOTICE, Standing.UNDONE]
+    assert [row.status for row in rows] == [ReceiptStatus.NOTICE, ReceiptStatus.UNDONE]
     assert rows[0].logs == rows[1].logs
     assert rows[0].transaction_hash == rows[1].transaction_hash
     assert orphans == 1
@@ -202,7 +202,7 @@ def test_block_replaced_while_it_is_read_is_read_again(
     indexer_ = Indexer(store, world.client("outsider"))
     indexer_.catch_up()
     world.authorize("P-1", cny("5.00"))
-    node = indexer_._node
+    node = indexer_._reader
     read = node.logs_of
 
     def meanwhile(headers):
@@ -212,7 +212,7 @@ def test_block_replaced_while_it_is_read_is_read_again(
         return logs
 
     monkeypatch.setattr(node, "logs_of", meanwhile)
-    assert catch_up(indexer_) == [Step.REPEATED, Step.ADVANCED, Step.CURRENT]
+    assert catch_up(indexer_) == [IndexerStep.REPEATED, IndexerStep.ADVANCED, IndexerStep.CURRENT]
     index = Index(store, world.manifest)
     assert index.balance(world.address("issuer"), "CNY").held_minor == 0
     assert verify(index, world.client("outsider")).differences == []

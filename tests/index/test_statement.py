@@ -17,7 +17,7 @@ from tael import Client, Money
 from tael import events as ev
 from tael.errors import AddressError, CurrencyUnknownError, InvalidInputError, LedgerError
 from tael.identifiers import uetr_text
-from tael.index import Index, Indexer, Kind
+from tael.index import Index, Indexer, MovementKind
 from tael.money import Currency
 from tael.outbox.finality import Finality
 from tael.reporting import (
@@ -107,9 +107,9 @@ def test_each_line_is_proven_by_its_log(any_world: World, store: Store) -> None:
     lines = lines_of(index, world.address("issuer"), "CNY")
     opened, captured, transferred = (line.movement for line in lines[-3:])
     assert [each.kind for each in (opened, captured, transferred)] == [
-        Kind.AUTHORIZE,
-        Kind.CAPTURE,
-        Kind.TRANSFER,
+        MovementKind.AUTHORIZE,
+        MovementKind.CAPTURE,
+        MovementKind.TRANSFER,
     ]
     for each in (opened, captured, transferred):
         block = world.node.rpc("eth_getBlockByNumber", hex(each.block_number), False)
@@ -375,7 +375,13 @@ def test_page_has_room_for_the_longest_amounts(world: World, store: Store) -> No
         ("a" * 19, [19]),
         ("a" * 20, [8, 8, 4]),
         ("a" * 21, [8, 8, 5]),
+        ("A" * 11, [11]),
+        ("A" * 13, [8, 5]),
+        ("1745915488053", [8, 5]),
         ("75405253-4530-4820-88fa-f4cc8086af55", [36]),
+        ("mandatory_missing, not_a_template", [10, 13, 2, 8]),
+        ("CardPaymentLimitExceeded", [4, 7, 5, 8]),
+        ("the authorizations of a day", [27]),
     ],
 )
 def test_long_words_break_in_groups(text: str, pieces: list[int]) -> None:

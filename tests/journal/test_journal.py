@@ -8,7 +8,16 @@ from dataclasses import replace
 import pytest
 
 from tael.errors import IdempotencyConflictError
-from tael.journal import Fate, Item, Journal, Order, Outcome, SignedTransaction, State, body_hash
+from tael.journal import (
+    Fate,
+    Item,
+    Journal,
+    Order,
+    Outcome,
+    SignedTransaction,
+    WriteState,
+    body_hash,
+)
 from tael.store import Store
 
 BANK = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
@@ -46,7 +55,7 @@ def sign(journal: Journal, *orders: Order, remote: int = 0) -> list[SignedTransa
 
 
 def included(write: int, hash_: str, **more: object) -> Outcome:
-    return Outcome(write, State.INCLUDED, hash_, 5, "0x" + "bb" * 32, 0, 21_000, **more)
+    return Outcome(write, WriteState.INCLUDED, hash_, 5, "0x" + "bb" * 32, 0, 21_000, **more)
 
 
 # Nonces
@@ -128,17 +137,17 @@ def test_sign_refuses_another_body_and_signs_the_same_once(journal: Journal) -> 
 def test_refused_before_anything_was_signed_a_reference_is_free(journal: Journal) -> None:
     journal.refuse([(order("A"), b"why")])
     found = journal.find(BANK, "A")
-    assert (found.state, found.refusal) == (State.REFUSED, b"why")
+    assert (found.state, found.refusal) == (WriteState.REFUSED, b"why")
     (signed,) = sign(journal, order("A", 2, subject=b"s" * 32, valid_before=9))
     found = journal.find(BANK, "A")
-    assert (found.state, found.id, found.refusal) == (State.SIGNED, signed.write, None)
+    assert (found.state, found.id, found.refusal) == (WriteState.SIGNED, signed.write, None)
     assert found.body_hash == order("A", 2).body_hash
     assert (found.subject, found.valid_before) == (b"s" * 32, 9)
 
 
 def test_refused_in_a_block_a_reference_keeps_its_body(journal: Journal) -> None:
     (signed,) = sign(journal, order("A"))
-    refused = replace(included(signed.write, signed.hash), state=State.REFUSED, refusal=b"why")
+    refused = replace(included(signed.write, signed.hash), state=WriteState.REFUSED, refusal=b"why")
     journal.settle([refused], [(signed.id, Fate.FINAL, 5, "0x")])
     assert journal.sign(KEY, [order("A", 2)], 0, signer)[0].conflict is not None
     # A later attempt that is refused before sending does not cover the one in the block.
@@ -165,47 +174,49 @@ def test_accept_binds_and_remembers_the_longest_validity(journal: Journal) -> No
 def test_settle_finalize_and_reopen_move_a_write_and_what_travels_in_it(journal: Journal) -> None:
     item = Item("P", "authorize", body_hash("authorize", [1]), b"p" * 32, 77)
     (signed,) = sign(journal, order("A", items=(item,)))
-    travelling = journal.items_of(signed.write)[0]
+    travelling = journal.reader.items_of(signed.write)[0]
     assert (travelling.reference, travelling.state, travelling.valid_before) == (
         "P",
-        State.SIGNED,
+        WriteState.SIGNED,
         77,
     )
     outcomes = [included(each, signed.hash) for each in (signed.write, travelling.id)]
     journal.settle(outcomes, [(signed.id, Fate.INCLUDED, 5, "0x" + "bb" * 32)])
-    assert journal.open_transactions(KEY) == []
-    assert [each.id for each in journal.open_transactions(KEY, fate=Fate.INCLUDED)] == [signed.id]
+    assert journal.reader.open_transactions(KEY) == []
+    assert [each.id for each in journal.reader.open_transactions(KEY, fate=Fate.INCLUDED)] == [
+        signed.id
+    ]
     journal.reopen([signed.id])
-    assert journal.find(BANK, "P").state is State.SIGNED
-    assert [each.block_hash for each in journal.open_transactions(KEY)] == [None]
+    assert journal.find(BANK, "P").state is WriteState.SIGNED
+    assert [each.block_hash for each in journal.reader.open_transactions(KEY)] == [None]
     journal.settle(outcomes, [(signed.id, Fate.INCLUDED, 6, "0x" + "cc" * 32)])
     journal.finalize([signed.id])
-    assert {journal.find(BANK, name).state for name in ("A", "P")} == {State.FINAL}
-    assert journal.depth() == {}
+    assert {journal.find(BANK, name).state for name in ("A", "P")} == {WriteState.FINAL}
+    assert journal.reader.depth() == {}
 
 
 def test_what_is_done_is_not_put_into_another_batch(journal: Journal) -> None:
     item = Item("P", "authorize", body_hash("authorize", [1]), b"p" * 32)
     (first,) = sign(journal, order("A", items=(item,)))
-    done = journal.items_of(first.write)[0]
+    done = journal.reader.items_of(first.write)[0]
     journal.settle([included(done.id, first.hash)])
     sign(journal, order("B", items=(item,)))
     assert journal.find(BANK, "P").carrier == first.write
-    assert journal.find(BANK, "P").state is State.INCLUDED
+    assert journal.find(BANK, "P").state is WriteState.INCLUDED
 
 
 @pytest.mark.threat("S09")
 def test_a_refusal_never_covers_the_effect_of_another_attempt(journal: Journal) -> None:
     (first,) = sign(journal, order("A"))
-    refused = replace(included(first.write, first.hash), state=State.REFUSED, refusal=b"why")
+    refused = replace(included(first.write, first.hash), state=WriteState.REFUSED, refusal=b"why")
     journal.settle([refused], [(first.id, Fate.INCLUDED, 5, "0x")])
     (second,) = sign(journal, order("A"))
     journal.settle([included(first.write, second.hash)], [(second.id, Fate.INCLUDED, 6, "0x")])
     journal.settle([refused])
-    assert journal.find(BANK, "A").state is State.INCLUDED
+    assert journal.find(BANK, "A").state is WriteState.INCLUDED
     assert journal.find(BANK, "A").transaction_hash == second.hash
     journal.settle([replace(refused, transaction_hash=second.hash)])
-    assert journal.find(BANK, "A").state is State.REFUSED
+    assert journal.find(BANK, "A").state is WriteState.REFUSED
 
 
 @pytest.mark.threat("S09")
@@ -213,7 +224,7 @@ def test_a_refusal_is_final_without_an_effect_beside_the_attempt_that_had_one(
     journal: Journal,
 ) -> None:
     (first,) = sign(journal, order("A"))
-    refused = replace(included(first.write, first.hash), state=State.REFUSED, refusal=b"why")
+    refused = replace(included(first.write, first.hash), state=WriteState.REFUSED, refusal=b"why")
     journal.settle([refused], [settled(first)])
     (second,) = sign(journal, order("A"))
     journal.settle([included(first.write, second.hash)], [settled(second)])
@@ -239,7 +250,7 @@ def test_fill_takes_only_nonces_that_nothing_uses(journal: Journal) -> None:
     sign(journal, order("A"), remote=3)
     filled = journal.fill(KEY, [1, 2, 3], lambda nonce: (f"0x{nonce:064x}", b"fill"))
     assert [each.nonce for each in filled] == [1, 2]
-    assert [each.nonce for each in journal.transactions_between(KEY, 0, 9)] == [1, 2, 3]
+    assert [each.nonce for each in journal.reader.transactions_between(KEY, 0, 9)] == [1, 2, 3]
 
 
 @pytest.mark.threat("S07")
@@ -247,7 +258,7 @@ def test_kill_frees_the_write_of_an_overtaken_nonce(journal: Journal) -> None:
     item = Item("P", "authorize", body_hash("authorize", [1]), b"p" * 32)
     (signed,) = sign(journal, order("A", items=(item,)))
     assert journal.kill(KEY, signed.nonce) == [signed.write]
-    assert {journal.find(BANK, name).state for name in ("A", "P")} == {State.ACCEPTED}
+    assert {journal.find(BANK, name).state for name in ("A", "P")} == {WriteState.ACCEPTED}
     assert journal.transactions_of(signed.write)[0].fate is Fate.DEAD
     assert sign(journal, order("A"))[0].nonce == 1
 
@@ -255,7 +266,7 @@ def test_kill_frees_the_write_of_an_overtaken_nonce(journal: Journal) -> None:
 def test_open_writes_come_in_order_and_in_pages(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tael.journal.reading.CHUNK", 4)
+    monkeypatch.setattr("tael.journal.reader.CHUNK", 4)
     sign(journal, *(order(f"R{number}") for number in range(11)))
     assert [each.reference for each in journal.open_writes(BANK)] == [
         f"R{number}" for number in range(11)
@@ -263,7 +274,7 @@ def test_open_writes_come_in_order_and_in_pages(
     assert list(journal.open_writes(KEY)) == []
     names = [(BANK, f"R{number}", 0) for number in range(11)]
     assert set(journal.find_many([*names, (BANK, "X", 0)])) == set(names)
-    assert journal.depth() == {State.SIGNED: 11}
+    assert journal.reader.depth() == {WriteState.SIGNED: 11}
 
 
 def test_body_hash_tells_values_and_types_apart() -> None:
@@ -292,13 +303,13 @@ def test_final_stays_final_when_another_process_is_late(journal: Journal) -> Non
     # One that had looked before writes down afterwards what it saw.
     journal.settle([outcome], [settled(signed)])
     assert journal.reopen([signed.id]) == set()
-    refused = replace(outcome, state=State.REFUSED, refusal=b"why")
+    refused = replace(outcome, state=WriteState.REFUSED, refusal=b"why")
     journal.settle([refused], [(signed.id, Fate.OPEN, None, None)])
-    assert journal.find(BANK, "A").state is State.FINAL
+    assert journal.find(BANK, "A").state is WriteState.FINAL
     assert journal.transactions_of(signed.write)[0].fate is Fate.FINAL
     # A development chain is set back on purpose.
     assert journal.reopen([signed.id], also_final=True) == {signed.id}
-    assert journal.find(BANK, "A").state is State.SIGNED
+    assert journal.find(BANK, "A").state is WriteState.SIGNED
 
 
 @pytest.mark.threat("S08")
@@ -307,36 +318,36 @@ def test_what_was_undone_is_not_finalized_by_one_that_is_late(journal: Journal) 
     journal.settle([included(signed.write, signed.hash)], [settled(signed)])
     assert journal.reopen([signed.id]) == {signed.id}
     assert journal.finalize([signed.id]) == set()
-    assert journal.find(BANK, "A").state is State.SIGNED
+    assert journal.find(BANK, "A").state is WriteState.SIGNED
     assert journal.transactions_of(signed.write)[0].fate is Fate.OPEN
 
 
 @pytest.mark.threat("S09")
 def test_undoing_an_attempt_leaves_the_effect_of_another(journal: Journal) -> None:
     (first,) = sign(journal, order("A"))
-    refused = replace(included(first.write, first.hash), state=State.REFUSED, refusal=b"why")
+    refused = replace(included(first.write, first.hash), state=WriteState.REFUSED, refusal=b"why")
     journal.settle([refused], [settled(first)])
     (second,) = sign(journal, order("A"))
     journal.settle([included(first.write, second.hash)], [settled(second)])
     journal.reopen([first.id])
-    assert journal.find(BANK, "A").state is State.INCLUDED
+    assert journal.find(BANK, "A").state is WriteState.INCLUDED
     assert journal.finalize([second.id]) == {second.id}
-    assert journal.find(BANK, "A").state is State.FINAL
+    assert journal.find(BANK, "A").state is WriteState.FINAL
 
 
 @pytest.mark.threat("S07")
 def test_kill_frees_no_write_that_has_another_transaction_under_way(journal: Journal) -> None:
     (first,) = sign(journal, order("A"))
-    refused = replace(included(first.write, first.hash), state=State.REFUSED, refusal=b"why")
+    refused = replace(included(first.write, first.hash), state=WriteState.REFUSED, refusal=b"why")
     journal.settle([refused], [settled(first)])
     (second,) = sign(journal, order("A"))
     journal.reopen([first.id])
     # Now both may be included, and one of them is overtaken.
     assert journal.kill(KEY, first.nonce) == []
-    assert journal.find(BANK, "A").state is State.SIGNED
+    assert journal.find(BANK, "A").state is WriteState.SIGNED
     assert journal.sign(KEY, [order("A")], 0, signer)[0].signed is None
     assert journal.kill(KEY, second.nonce) == [first.write]
-    assert journal.find(BANK, "A").state is State.ACCEPTED
+    assert journal.find(BANK, "A").state is WriteState.ACCEPTED
 
 
 @pytest.mark.threat("S11")

@@ -8,7 +8,7 @@ import pytest
 
 from tael import Chain
 from tael.errors import OutcomeUnknownError
-from tael.journal import Fate, State
+from tael.journal import Fate, WriteState
 from tael.outbox import FeePolicy
 from tests.support.bank import (
     SHORTLY,
@@ -180,7 +180,7 @@ def test_an_overtaken_nonce_frees_the_write(world: World, manual: Callable[[], N
     )
     world.node.rpc("eth_sendRawTransaction", "0x" + other.hex())
     manual()
-    wait_until(lambda: record(bank, "T-1").state is State.ACCEPTED)
+    wait_until(lambda: record(bank, "T-1").state is WriteState.ACCEPTED)
     assert signed(bank, "T-1")[-1].fate is Fate.DEAD
     # The message that was signed may still be relayed, so it is not absent before that expires.
     assert bank.resolve("T-1").state == "pending"

@@ -18,7 +18,7 @@ from tael.errors import (
     StoreError,
     TransactionRefusedError,
 )
-from tael.journal import Fate, State
+from tael.journal import Fate, WriteState
 from tael.models import Written
 from tael.store import Store
 from tests.support.bank import client, held_of, journal_of, received, record, record_hash, transfer
@@ -114,7 +114,7 @@ with Client(url, manifest, PrivateKeySigner.from_key(key), store=store) as bank:
         nonces = [
             each.nonce
             for fate in (Fate.OPEN, Fate.INCLUDED)
-            for each in journal_of(bank).open_transactions(bank.participant, fate=fate)
+            for each in journal_of(bank).reader.open_transactions(bank.participant, fate=fate)
         ]
         assert nonces == []
 
@@ -134,7 +134,7 @@ def test_a_refusal_in_a_block_is_told_and_can_be_tried_again(world: World) -> No
         transfer(racing, world, "T-1")
     assert refused.value.name == "TokenPaused"
     assert refused.value.transaction_hash == record(racing, "T-1").transaction_hash
-    assert record(racing, "T-1").state is State.REFUSED
+    assert record(racing, "T-1").state is WriteState.REFUSED
     with pytest.raises(IdempotencyConflictError):
         transfer(racing, world, "T-1", "2.00")
     for each in (bank, racing):
@@ -147,7 +147,7 @@ def test_a_transaction_the_node_refuses_stays_written_down(world: World) -> None
         proxy.arm("eth_sendRawTransaction", "refuse", times=3)
         with pytest.raises(TransactionRefusedError, match="same reference"):
             transfer(bank, world, "T-1")
-        assert record(bank, "T-1").state in (State.SIGNED, State.FINAL)
+        assert record(bank, "T-1").state in (WriteState.SIGNED, WriteState.FINAL)
         proxy.calm()
         hash_ = record_hash(bank, "T-1")
         assert transfer(bank, world, "T-1").transaction_hash == hash_

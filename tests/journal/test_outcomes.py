@@ -8,7 +8,7 @@ import pytest
 
 from tael import CardEntry, Client, Verb
 from tael.errors import ContractRevertedError, InvalidInputError, OutcomeUnknownError
-from tael.journal import State
+from tael.journal import WriteState
 from tael.store import Store
 from tests.support.bank import DEEP, SHORTLY, client, journal_of, record, transfer
 from tests.support.waiting import wait_until
@@ -43,7 +43,7 @@ def test_pending_until_the_message_expires_then_absent(
     # The block comes after the message's time: the contract refuses, and for ever.
     world.node.rpc("evm_increaseTime", 7_200)
     manual()
-    wait_until(lambda: record(bank, "T-1").state is State.REFUSED)
+    wait_until(lambda: record(bank, "T-1").state is WriteState.REFUSED)
     found = bank.resolve("T-1")
     assert (found.state, found.status) == ("absent", "final")
     assert found.refusal is not None

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from tael import Chain
-from tael.errors import StoreError, TransactionRefusedError
-from tael.journal import Journal, Order, State, body_hash
+from tael import Chain, Client
+from tael.errors import (
+    IdempotencyConflictError,
+    OutcomeUnknownError,
+    StoreError,
+    TransactionRefusedError,
+)
+from tael.journal import Journal, Order, WriteState, body_hash
+from tael.outbox import Ticket, lane
 from tael.store import Store
-from tests.support.bank import client, journal_of, record
+from tests.support.bank import client, journal_of, record, signed, transfer
 from tests.support.faulty_proxy import FaultyProxy
-from tests.support.world import World
+from tests.support.waiting import wait_until
+from tests.support.world import World, cny
 
 GENESIS = "0x" + "11" * 32
 ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
@@ -29,7 +39,7 @@ def test_refuse_takes_the_same_reference_twice_in_one_group(store: Store) -> Non
     assert [each.record.id for each in decisions if each.record] == [1, 1]
     record = journal.find(ADDRESS, "A")
     assert record is not None
-    assert record.state is State.REFUSED
+    assert record.state is WriteState.REFUSED
 
 
 def test_accept_and_refuse_take_a_reference_that_others_write_at_the_same_moment(
@@ -101,7 +111,7 @@ def test_two_keys_sign_the_same_reference_once(database: str) -> None:
     assert errors == []
     assert sorted(signed) == sorted(references)
     records = first.find_many([(ADDRESS, reference, 0) for reference in references])
-    assert {record.state for record in records.values()} == {State.SIGNED}
+    assert {record.state for record in records.values()} == {WriteState.SIGNED}
 
 
 def approval(world: World, reference: str) -> Order:
@@ -155,3 +165,116 @@ def test_what_is_refused_before_it_is_rejoined_is_told_so(world: World) -> None:
         ticket.result(1)
     assert bank._writer.outbox.rejoin(world.signers["issuer"], known).result(5).repeated
     bank.close()
+
+
+def test_what_another_signed_meanwhile_is_joined_although_it_would_be_refused_now(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, orders = Store.temporary(), []
+    bank, other = client(world, store=store), client(world, store=store)
+    plain = bank._writer.outbox.send
+
+    def send(signer: Any, order: Order, **options: Any) -> Any:
+        orders.append(order)
+        return plain(signer, order, **options)
+
+    monkeypatch.setattr(bank._writer.outbox, "send", send)
+    first = transfer(bank, world, "T-1")
+    # The other process had looked before, and the contract refuses the same a second time.
+    outbox, signer, changed = other._writer.outbox, world.signers["issuer"], b"\1" * 32
+    (same,) = outbox.submit(signer, orders, known={})
+    (different,) = outbox.submit(signer, [replace(orders[0], body_hash=changed)], known={})
+    assert same.result(20).transaction_hash == first.transaction_hash
+    assert same.result(0).repeated
+    with pytest.raises(IdempotencyConflictError):
+        different.result(20)
+    assert [each.hash for each in signed(other, "T-1")] == [first.transaction_hash]
+    bank.close()
+    other.close()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda bank, world: transfer(bank, world, "R-1"),
+        lambda bank, world: bank.balances.redeem(cny("1.00"), reference="R-1"),
+        lambda bank, world: bank.payments.authorize(
+            world.sign("R-1", cny("1.00")), reference="R-1"
+        ),
+        lambda bank, world: list(bank.payments.authorize_each([world.sign("R-1", cny("1.00"))])),
+    ],
+    ids=["transfer", "redeem", "authorize", "authorize_each"],
+)
+def test_a_reference_is_looked_up_once_before_the_look_that_decides(
+    world: World, write: Callable[[Client, World], object]
+) -> None:
+    store, looks = Store.temporary(), []
+    bank = client(world, store=store)
+    transfer(bank, world, "FIRST")
+
+    @sa.event.listens_for(store.engine, "before_cursor_execute")
+    def note(connection: Any, _cursor: Any, text: str, values: Any, *_: Any) -> None:
+        if text.startswith("SELECT") and "R-1" in values:
+            reads = connection.get_execution_options().get("tael_reads", False)
+            looks.append("before" if reads else "deciding")
+
+    write(bank, world)
+    assert looks == ["before", "deciding"]
+    bank.close()
+
+
+def test_what_a_process_left_is_taken_up_although_reading_it_failed_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(step: str, _count: int) -> None:
+        if step == "journaled":
+            raise RuntimeError("killed")
+
+    store = Store.temporary()
+    bank = client(world, store=store, on_step=die)
+    with pytest.raises(RuntimeError):
+        transfer(bank, world, "T-1")
+    bank.close()
+    again = client(world, store=store)
+    reader = journal_of(again).reader
+    with monkeypatch.context() as patch:
+        patch.setattr(reader, "open_transactions", raising(StoreError("the disk is away")))
+        with pytest.raises(StoreError):
+            again.resolve("T-1")
+    wait_until(lambda: again.resolve("T-1").state == "settled")
+    again.close()
+
+
+def test_what_was_signed_is_looked_after_although_sending_it_broke_off(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = client(world)
+    transfer(bank, world, "T-1")
+    name = f"tael-watch-{bank.participant[:10]}"
+    wait_until(lambda: name not in {each.name for each in threading.enumerate()})
+    with monkeypatch.context() as patch:
+        patch.setattr(lane, "broadcast", raising(RuntimeError("out of memory")))
+        with pytest.raises(OutcomeUnknownError, match="after it was signed"):
+            transfer(bank, world, "T-2")
+    # Nobody calls again.
+    wait_until(lambda: record(bank, "T-2").state is WriteState.FINAL)
+    bank.close()
+
+
+def test_what_is_queued_while_the_client_closes_is_told_so(world: World) -> None:
+    bank = client(world)
+    transfer(bank, world, "T-1")
+    outbox = bank._writer.outbox
+    own = outbox._lane(world.signers["issuer"])
+    bank.close()
+    ticket = Ticket(approval(world, "A-1"))
+    own.put([ticket])
+    with pytest.raises(OutcomeUnknownError, match="closed"):
+        ticket.result(1)
+
+
+def raising(error: Exception) -> Callable[..., Any]:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return fail

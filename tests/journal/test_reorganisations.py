@@ -8,7 +8,7 @@ import pytest
 
 from tael import CardEntry
 from tael.errors import NodeUnavailableError
-from tael.journal import State
+from tael.journal import WriteState
 from tael.outbox import Change
 from tael.outbox.receipts import refusal_data
 from tests.support.bank import (
@@ -43,7 +43,7 @@ def test_included_becomes_final_and_a_reorganisation_takes_it_back(world: World)
     assert bank.resolve("T-1").evidence.transaction_hashes == (written.transaction_hash,)
     mine(world, int(DEEP))
     wait_until(lambda: bank.resolve("T-1").status == "final")
-    wait_until(lambda: record(bank, "T-1").state is State.FINAL)
+    wait_until(lambda: record(bank, "T-1").state is WriteState.FINAL)
     told = [each.status for each in changes if isinstance(each, Change)]
     assert told[0] == "submitted"
     assert told[-1] == "final"

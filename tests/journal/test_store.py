@@ -22,7 +22,7 @@ from tael.errors import (
     StoreUnsureError,
     StoreVersionError,
 )
-from tael.journal import State
+from tael.journal import WriteState
 from tael.store import Store, default_store_path
 from tael.store.migrate import MIGRATIONS, downgrade, upgrade
 from tael.store.revision import HEAD
@@ -255,7 +255,7 @@ def test_an_order_is_unknown_when_the_way_breaks_while_it_is_written_down(
         with pytest.raises(OutcomeUnknownError, match="T-2"):
             transfer(bank, world, "T-2")
         bank._writer.outbox.on_step = lambda _name, _count: None
-    assert record(bank, "T-2").state is State.SIGNED
+    assert record(bank, "T-2").state is WriteState.SIGNED
     assert transfer(bank, world, "T-2").block_number
     assert received(world, before) == 200
     bank.close()

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from tael.chain.node import Identity, Node, NodeState
 from tael.chain.transport import NodeFailure
 from tael.errors import NetworkMismatchError
-from tael.telemetry import steps
+from tael.telemetry import log_events
 
 SURVEY_SECONDS = 2.0
 """How often all nodes are looked at, while any of them is asked at all."""
@@ -235,9 +235,9 @@ class _Reported:
         if after == self._before:
             return
         if after == "ready":
-            steps.node_in_use(self._node.transport.shown)
+            log_events.node_in_use(self._node.transport.shown)
         else:
-            steps.node_left_out(self._node.transport.shown, self._node.why)
+            log_events.node_left_out(self._node.transport.shown, self._node.why)
 
 
 def together(

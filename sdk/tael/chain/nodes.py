@@ -33,7 +33,7 @@ from tael.errors import (
     NodeUnavailableError,
     TooMuchError,
 )
-from tael.telemetry.counts import COUNTS
+from tael.telemetry import counts
 
 STALE_BLOCKS = 3
 """A node further behind the highest block seen is passed over."""
@@ -71,7 +71,7 @@ class Nodes:
         self._stale_blocks = stale_blocks
         self._begin(meant)
         _EVERY.add(self)
-        COUNTS.note_nodes(self)
+        counts.COUNTS.note_nodes(self)
 
     def __len__(self) -> int:
         return len(self._selection.nodes)
@@ -233,6 +233,13 @@ class Nodes:
     def states(self) -> list[NodeState]:
         """How each node stands, in the order they were given."""
         return self._selection.states()
+
+    def telemetry(self) -> list[counts.NodeState]:
+        """How each node stands, for those who scrape metrics."""
+        return [
+            counts.NodeState(each.url, each.requests, each.errors, each.health == "ready")
+            for each in self.states()
+        ]
 
     def survey(self) -> None:
         """Look at every node now that is not left alone; otherwise done aside every 2 seconds."""

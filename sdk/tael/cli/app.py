@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from tael.cli.command import root
-from tael.cli.failures import ExitCode, UsageError, show
+from tael.cli.failures import ExitCode, UsageError
 from tael.cli.help import Command, Group
 from tael.cli.output import Output
 from tael.cli.watching import log_as_asked
@@ -190,7 +190,7 @@ def run(arguments: list[str]) -> int:
     except _ClickException as error:
         return _usage(error, output)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - shown, with an exit code
-        return show(error, output)
+        return output.failure(error)
     finally:
         if stop_logging is not None:
             stop_logging()
@@ -206,4 +206,4 @@ def _usage(error: Any, output: Output) -> int:
     context = getattr(error, "ctx", None)
     where = f" [{context.command_path}]" if context is not None else ""
     sentence = message if message.endswith("?") else f"{message.rstrip('.')}."
-    return show(UsageError(f"{sentence.replace('?.', '?')}{where}"), output)
+    return output.failure(UsageError(f"{sentence.replace('?.', '?')}{where}"))

@@ -11,9 +11,9 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from tael.cli.failures import ExitCode, show, silence_output
+from tael.cli.failures import ExitCode
 from tael.cli.help import Command, Group
-from tael.cli.output import Output
+from tael.cli.output import Output, silence_output
 from tael.cli.session import DEFAULT_WAIT, KeySource, Options, Session
 from tael.cli.values import seconds
 
@@ -286,6 +286,6 @@ def _run(function: Callable[..., int | None], given: dict[str, Any], values: dic
         silence_output()
         return ExitCode.OUTPUT_CLOSED
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - shown, with an exit code
-        return show(error, session.output)
+        return session.output.failure(error)
     finally:
         session.close()

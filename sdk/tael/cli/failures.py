@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import enum
 import errno
-import os
 import re
-import sys
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +16,6 @@ from tael.errors import InvalidInputError, TaelError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tael.cli.output import Output
-
 __all__ = [
     "ExitCode",
     "Failure",
@@ -27,8 +23,7 @@ __all__ = [
     "OutputError",
     "UsageError",
     "describe",
-    "show",
-    "silence_output",
+    "output_failure",
 ]
 
 DEBUG_VARIABLE = "TAEL_DEBUG"
@@ -187,6 +182,15 @@ _REACTIONS: tuple[tuple[type[TaelError], ExitCode, str], ...] = (
 )
 
 
+def output_failure(error: BaseException) -> OutputError | None:
+    """The error of a result that could not be written; None if this is another."""
+    if isinstance(error, OSError) and error.errno in _OUTPUT_ERRORS:
+        return OutputError(
+            f"The result could not be written: {error.strerror}. What was sent was sent."
+        )
+    return None
+
+
 def describe(error: BaseException) -> Failure:
     """What to show of an error; never more of an unforeseen one than where it happened."""
     if isinstance(error, TaelError):
@@ -200,38 +204,6 @@ def describe(error: BaseException) -> Failure:
         f"If something was sent, look at it first. Report this; {DEBUG_VARIABLE}=1 shows more.",
         ExitCode.DEFECT,
     )
-
-
-def show(error: BaseException, output: Output) -> ExitCode:
-    """Tell of an error, to a person or a program.
-
-    Returns:
-        The exit code that fits.
-    """
-    if os.environ.get(DEBUG_VARIABLE) == "1":
-        traceback.print_exception(error, file=sys.stderr)
-    if isinstance(error, OSError) and error.errno in _OUTPUT_ERRORS:
-        error = OutputError(
-            f"The result could not be written: {error.strerror}. What was sent was sent."
-        )
-    failure = describe(error)
-    if isinstance(error, OutputError):
-        # Nothing more goes there, and the interpreter must not complain when it flushes.
-        silence_output()
-    elif output.as_json:
-        output.json(failure.to_dict())
-        return failure.exit_code
-    lines = [(f"error: {failure.message}", "bold red")]
-    if failure.what_now:
-        lines.append((f"  now: {failure.what_now}", ""))
-    lines.append((f" code: {failure.code}", "dim"))
-    output.error(lines)
-    return failure.exit_code
-
-
-def silence_output() -> None:
-    """Send standard output nowhere from now on."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def shorten_keys(text: str) -> str:

@@ -10,17 +10,25 @@ import json
 import os
 import re
 import sys
+import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tael.cli.failures import UsageError
+from tael.cli.failures import (
+    DEBUG_VARIABLE,
+    ExitCode,
+    OutputError,
+    UsageError,
+    describe,
+    output_failure,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-__all__ = ["Output", "printable"]
+__all__ = ["Output", "printable", "silence_output"]
 
 # Piped text is read by programs and pagers that wrap by themselves.
 _PIPE_WIDTH = 200
@@ -162,6 +170,29 @@ class Output:
 
         return Text(printable(text), style=style)
 
+    def failure(self, error: BaseException) -> ExitCode:
+        """Tell of an error, to a person or a program.
+
+        Returns:
+            The exit code that fits.
+        """
+        if os.environ.get(DEBUG_VARIABLE) == "1":
+            traceback.print_exception(error, file=sys.stderr)
+        error = output_failure(error) or error
+        failure = describe(error)
+        if isinstance(error, OutputError):
+            # Nothing more goes there, and the interpreter must not complain when it flushes.
+            silence_output()
+        elif self.as_json:
+            self.json(failure.to_dict())
+            return failure.exit_code
+        lines = [(f"error: {failure.message}", "bold red")]
+        if failure.what_now:
+            lines.append((f"  now: {failure.what_now}", ""))
+        lines.append((f" code: {failure.code}", "dim"))
+        self.error(lines)
+        return failure.exit_code
+
     def error(self, lines: Sequence[tuple[str, str]]) -> None:
         """Print lines with their styles on standard error."""
         from rich.text import Text
@@ -193,6 +224,11 @@ class Output:
                 file=stream, width=width, highlight=False, markup=False, emoji=False
             )
         return self._consoles[error]
+
+
+def silence_output() -> None:
+    """Send standard output nowhere from now on."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def printable(text: str) -> str:

@@ -30,7 +30,7 @@ from tael.errors import (
     TransactionRefusedError,
 )
 from tael.hashing import keccak
-from tael.journal import Journal, Order, State, body_hash
+from tael.journal import Journal, Order, WriteState, body_hash
 from tael.manifest import DeployedContract, Manifest
 from tael.outbox import Finality, Outbox
 from tael.outbox.outbox import WAIT_SECONDS
@@ -40,7 +40,7 @@ from tael.store import Store
 if TYPE_CHECKING:
     from tael.chain import Chain, Receipt
     from tael.deployment.plan import PlannedContract
-    from tael.outbox.lane import Step
+    from tael.outbox.environment import SendingStep
     from tael.signers import Signer
 
 HANDOVER = "handover"
@@ -59,7 +59,7 @@ def deploy(
     wait_seconds: float = WAIT_SECONDS,
     finality: Finality | str | None = None,
     progress: Callable[[str], None] = lambda _: None,
-    on_step: Step | None = None,
+    on_step: SendingStep | None = None,
 ) -> Manifest:
     """Deploy by a plan, or finish or confirm what a run before began.
 
@@ -268,7 +268,7 @@ class _Run:
                 return self._try(outbox, step, order)
             except TransactionRefusedError:
                 known = outbox.journal.find(order.participant, order.reference)
-                if known is None or known.state is not State.ACCEPTED:
+                if known is None or known.state is not WriteState.ACCEPTED:
                     raise
                 # Its nonce went to another transaction for good, so nothing of it is alive.
         return self._try(outbox, step, order)

@@ -4,50 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 from tael.addresses import checksummed
 from tael.errors import InvalidInputError
+from tael.events.abi_types import AbiType, add_enumeration, add_type
+from tael.events.declaring import event
 from tael.events.event import Event
+from tael.models import EntryStatus
 from tael.terms import Terms
 
-if TYPE_CHECKING:
-    from tael.models import EntryStatus
-
 PackedTerms = tuple[bytes, bytes, bytes, bytes]
+
+
+def _packed(digits: str) -> PackedTerms:
+    raw = bytes.fromhex(digits)
+    return raw[:32], raw[32:64], raw[64:96], raw[96:]
+
+
+add_type("PackedTerms", AbiType("(bytes32,bytes32,bytes32,bytes32)", "128s", _packed, words=4))
+add_enumeration(EntryStatus)
 
 
 # Directory
 
 
-@dataclass(frozen=True, slots=True)
+@event("address indexed token")
 class TokenAdmitted(Event):
     """Payments may run in a currency."""
 
-    declaration: ClassVar[str] = "TokenAdmitted(address indexed token)"
     token: str
 
 
-@dataclass(frozen=True, slots=True)
+@event("address indexed participant, address indexed delegate, uint256 verbs")
 class DelegateSet(Event):
     """A participant's delegate has these verbs now and no other; `verbs` is a sum of `Verb`."""
 
-    declaration: ClassVar[str] = (
-        "DelegateSet(address indexed participant, address indexed delegate, uint256 verbs)"
-    )
     participant: str
     delegate: str
     verbs: int
 
 
-@dataclass(frozen=True, slots=True)
+@event(
+    "bytes32 indexed merchant, address indexed acquirer, address signer, uint16 categoryCode, "
+    "bytes32 nameHash"
+)
 class MerchantSet(Event):
     """A merchant was registered or changed."""
 
-    declaration: ClassVar[str] = (
-        "MerchantSet(bytes32 indexed merchant, address indexed acquirer, address signer,"
-        " uint16 categoryCode, bytes32 nameHash)"
-    )
     merchant: bytes
     acquirer: str
     signer: str
@@ -55,28 +59,23 @@ class MerchantSet(Event):
     name_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@event("bytes32 indexed merchant, address indexed token, uint256 staticLimit, EntryStatus status")
 class AcceptanceSet(Event):
     """A merchant takes a currency on these terms now."""
 
-    declaration: ClassVar[str] = (
-        "AcceptanceSet(bytes32 indexed merchant, address indexed token, uint256 staticLimit,"
-        " EntryStatus status)"
-    )
     merchant: bytes
     token: str
     static_limit_minor: int
     status: EntryStatus
 
 
-@dataclass(frozen=True, slots=True)
+@event(
+    "address indexed issuer, address indexed card, address indexed token, uint256 paymentLimit, "
+    "uint256 dayLimit, EntryStatus status"
+)
 class CardSet(Event):
     """A card may spend this much now."""
 
-    declaration: ClassVar[str] = (
-        "CardSet(address indexed issuer, address indexed card, address indexed token,"
-        " uint256 paymentLimit, uint256 dayLimit, EntryStatus status)"
-    )
     issuer: str
     card: str
     token: str
@@ -86,6 +85,11 @@ class CardSet(Event):
 
 
 # Payments
+
+_OPENING = (
+    "bytes32 indexed id, address indexed issuer, address indexed acquirer, address token, "
+    "PackedTerms terms"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,72 +151,57 @@ def opened_in(log: Mapping[str, Any]) -> tuple[bytes, bytes]:
         # After the token and the merchant, a word each.
         names = bytes.fromhex(log["topics"][1][2:]), bytes.fromhex(log["data"][130:194])
     except (LookupError, TypeError, ValueError) as error:
-        raise InvalidInputError(f"A log of a payment that is none: {error}.") from error
+        raise InvalidInputError(f"Not a valid log of a payment: {error}.") from error
     if [len(name) for name in names] != [32, 32]:
         raise InvalidInputError("A log of a payment is too short.")
     return names
 
 
-@dataclass(frozen=True, slots=True)
+@event(_OPENING)
 class PaymentAuthorized(PaymentOpened):
     """A payment's amount was set aside."""
 
-    declaration: ClassVar[str] = (
-        "PaymentAuthorized(bytes32 indexed id, address indexed issuer, address indexed acquirer,"
-        " address token, PackedTerms terms)"
-    )
 
-
-@dataclass(frozen=True, slots=True)
+@event(_OPENING)
 class PaymentCharged(PaymentOpened):
     """A payment was paid at once, in full."""
 
-    declaration: ClassVar[str] = (
-        "PaymentCharged(bytes32 indexed id, address indexed issuer, address indexed acquirer,"
-        " address token, PackedTerms terms)"
-    )
 
-
-@dataclass(frozen=True, slots=True)
+@event("bytes32 indexed id, uint256 capturedTotal")
 class PaymentCaptured(Event):
     """Captured so far, now that more was captured."""
 
-    declaration: ClassVar[str] = "PaymentCaptured(bytes32 indexed id, uint256 capturedTotal)"
     id: bytes
     captured_total_minor: int
 
 
-@dataclass(frozen=True, slots=True)
+@event("bytes32 indexed id, uint256 voidedTotal")
 class PaymentVoided(Event):
     """Voided so far, now that more was voided."""
 
-    declaration: ClassVar[str] = "PaymentVoided(bytes32 indexed id, uint256 voidedTotal)"
     id: bytes
     voided_total_minor: int
 
 
-@dataclass(frozen=True, slots=True)
+@event("bytes32 indexed id, uint256 voidedTotal")
 class PaymentReclaimed(Event):
     """Voided so far, now that the rest was reclaimed."""
 
-    declaration: ClassVar[str] = "PaymentReclaimed(bytes32 indexed id, uint256 voidedTotal)"
     id: bytes
     voided_total_minor: int
 
 
-@dataclass(frozen=True, slots=True)
+@event("bytes32 indexed id, uint256 refundedTotal")
 class PaymentRefunded(Event):
     """Refunded so far, now that more was refunded."""
 
-    declaration: ClassVar[str] = "PaymentRefunded(bytes32 indexed id, uint256 refundedTotal)"
     id: bytes
     refunded_total_minor: int
 
 
-@dataclass(frozen=True, slots=True)
+@event("bytes32 indexed id, bytes refusal")
 class PaymentSkipped(Event):
     """A payment of a batch was refused and left out; `refusal` is the ABI-encoded error."""
 
-    declaration: ClassVar[str] = "PaymentSkipped(bytes32 indexed id, bytes refusal)"
     id: bytes
     refusal: bytes

@@ -6,11 +6,13 @@ contracts, and :class:`Subscription` hands its events on.
 
 from __future__ import annotations
 
+# These register themselves as handlers.
+from tael.index import governance_events, payment_events, token_events  # noqa: F401
 from tael.index.deployed import erase
 from tael.index.event_documents import event_document
-from tael.index.indexer import Indexer, Progress, Step
-from tael.index.kinds import Kind, Standing
+from tael.index.indexer import Indexer, IndexerStep, Progress
 from tael.index.models import AccountBalance, IndexedPayment, IndexStatus, Movement
+from tael.index.movement_kinds import ModuleMovementKind, MovementKind, ReceiptStatus
 from tael.index.reading import Index
 from tael.index.subscriptions import Delivery, Subscription
 from tael.index.verifying import Verification, verify
@@ -19,7 +21,7 @@ __all__ = [
     # writing
     "Indexer",
     "Progress",
-    "Step",
+    "IndexerStep",
     "erase",
     # reading
     "Index",
@@ -27,8 +29,9 @@ __all__ = [
     "AccountBalance",
     "IndexedPayment",
     "Movement",
-    "Kind",
-    "Standing",
+    "MovementKind",
+    "ModuleMovementKind",
+    "ReceiptStatus",
     # handing on
     "Subscription",
     "Delivery",

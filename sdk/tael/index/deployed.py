@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from tael.addresses import checksummed
+from tael.contracts.calls import Contract
+from tael.contracts.kinds import KEY_SEPARATOR
+from tael.contracts.token import SETTLEMENT_TOKEN
 from tael.errors import IndexStateError
-from tael.index.kinds import LAYOUT
-from tael.index.rows import ESCROW, Deployed, Header
+from tael.index.handlers import handlers_of, handlers_of_number
+from tael.index.movement_kinds import LAYOUT
+from tael.index.rows import Deployed, Header, IndexedContract
 from tael.store.tables import (
     balances,
     blocks,
@@ -66,18 +70,25 @@ def find(connection: sa.Connection, manifest: Manifest) -> Deployed | None:
             "`tael index rebuild`"
         )
     known = {
-        each.id: (each.currency, each.address)
+        each.id: IndexedContract(
+            each.id,
+            handlers_of_number(each.kind).kind.name,
+            each.address,
+            each.currency,
+            json.loads(each.constants),
+        )
         for each in connection.execute(sa.select(contracts).where(contracts.c.deployment == row.id))
     }
-    tokens = {number: address for number, (_, address) in known.items() if number != ESCROW}
-    if {known[number] for number in tokens} != set(manifest.tokens.items()):
+    if not known:
+        # Erased, and not begun again.
+        return None
+    if {(each.kind, each.address, each.currency) for each in known.values()} != set(
+        _read_contracts(manifest)
+    ):
         raise IndexStateError(
-            "the manifest has other currencies than the index was made for: run "
-            "`tael index rebuild`"
+            "the manifest has other contracts than the index was made for: run `tael index rebuild`"
         )
-    return Deployed(
-        row.id, row.escrow, tokens, bytes.fromhex(row.scheme_account[2:]), row.scheme_bps
-    )
+    return Deployed(row.id, known)
 
 
 def set_up(store: Store, client: Client) -> Deployed:
@@ -92,10 +103,7 @@ def set_up(store: Store, client: Client) -> Deployed:
         found = find(connection, manifest)
     if found is not None:
         return found
-    escrow = client.contract("PaymentEscrow")
-    scheme_account, scheme_bps = client.read_many(
-        [(escrow, "schemeAccount", ()), (escrow, "schemeBps", ())]
-    )
+    rows = _contract_rows(client)
     with store.write() as connection:
         chain = _put(
             store,
@@ -109,12 +117,13 @@ def set_up(store: Store, client: Client) -> Deployed:
             deployments,
             {"chain": chain, "escrow": manifest.escrow},
             first_block=manifest.first_block,
-            scheme_account=checksummed(scheme_account),
-            scheme_bps=scheme_bps,
             layout=LAYOUT,
             **_EMPTY,
         )
-        _put_contracts(store, connection, deployment, manifest)
+        connection.execute(
+            store.insert(contracts).on_conflict_do_nothing(index_elements=["deployment", "id"]),
+            [{"deployment": deployment, **each} for each in rows],
+        )
         found = find(connection, manifest)
     if found is None:
         raise IndexStateError("the index was taken away while it was begun; begin again")
@@ -138,7 +147,6 @@ def erase(store: Store, manifest: Manifest) -> bool:
             .where(deployments.c.id == row.id)
             .values(layout=LAYOUT, block_number=None, block_hash=None, block_time=None, **_EMPTY)
         )
-        _put_contracts(store, connection, row.id, manifest)
     return True
 
 
@@ -187,15 +195,38 @@ def _put(
     return int(connection.execute(query).scalar_one())
 
 
-def _put_contracts(
-    store: Store, connection: sa.Connection, deployment: int, manifest: Manifest
-) -> None:
-    connection.execute(
-        store.insert(contracts).on_conflict_do_nothing(index_elements=["deployment", "id"]),
-        [
-            {"deployment": deployment, "id": number, "address": address, "currency": currency}
-            for number, (currency, address) in enumerate(
-                [(None, manifest.escrow), *manifest.tokens.items()]
-            )
-        ],
-    )
+def _read_contracts(manifest: Manifest) -> list[tuple[str, str, str | None]]:
+    """Kind, address and currency of each contract whose logs count.
+
+    Raises:
+        IndexStateError: The index knows nothing of such a contract.
+    """
+    return [
+        (each.contract, each.address, key.partition(KEY_SEPARATOR)[2] if is_token else None)
+        for key, each in manifest.contracts.items()
+        if handlers_of(each.contract).is_read
+        for is_token in [each.contract == SETTLEMENT_TOKEN.name]
+    ]
+
+
+def _contract_rows(client: Client) -> list[dict[str, Any]]:
+    found = _read_contracts(client.manifest)
+    asked = [
+        (number, Contract(kind, address), name)
+        for number, (kind, address, _) in enumerate(found)
+        for name in handlers_of(kind).constants
+    ]
+    answers = client.read_many([(contract, name, ()) for _, contract, name in asked])
+    constants: list[dict[str, Any]] = [{} for _ in found]
+    for (number, _, name), answer in zip(asked, answers, strict=True):
+        constants[number][name] = answer
+    return [
+        {
+            "id": number,
+            "kind": handlers_of(kind).kind.number,
+            "address": address,
+            "currency": currency,
+            "constants": json.dumps(constants[number]),
+        }
+        for number, (kind, address, currency) in enumerate(found)
+    ]

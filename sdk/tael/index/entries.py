@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
 
+from tael.addresses import checksummed
 from tael.errors import LedgerError
-from tael.index.books import checksummed
 
 if TYPE_CHECKING:
-    from tael.index.books import Account, Books
+    from collections.abc import Sequence
+
+    from tael.events import Event
+    from tael.index.accounts import Account, Accounts
+    from tael.index.handlers import Values
     from tael.index.rows import Deployed, Rows
 
-__all__ = ["Entries"]
+__all__ = ["Announcement", "Entries"]
+
+
+class Announcement(NamedTuple):
+    """What an event says of one that must follow it: of a token's `Transfer`, or of a hold.
+
+    Attributes:
+        kind: What the movement is, instead of what it would be without a word.
+        token: `contracts.id` of the token.
+        event: What must follow.
+        parameters: Of it, as its log is cut; None for one that may be anything.
+        subject: 32 bytes that name what it is for; None without one.
+    """
+
+    kind: int
+    token: int
+    event: type[Event]
+    parameters: Sequence[bytes | None]
+    subject: bytes | None = None
 
 
 class Entries:
@@ -19,24 +42,26 @@ class Entries:
 
     Attributes:
         deployed: What they are of.
-        books: Whose accounts change. After an error they are worth nothing.
+        accounts: Which change. After an error they are worth nothing.
         rows: Where the movements are collected.
         receipt: The key of the receipt at hand.
         log_index: Of the log at hand.
         transaction_hash: Of the transaction at hand.
         owed: What payments of the transaction at hand have still to move, by debtor and creditor.
-        fees: What they have still to pay to the scheme, by debtor.
+        fees: What they have still to pay to a scheme, by debtor and the scheme's account.
+        announced: What must follow before anything else does, in this order.
     """
 
-    def __init__(self, deployed: Deployed, books: Books, rows: Rows) -> None:
+    def __init__(self, deployed: Deployed, accounts: Accounts, rows: Rows) -> None:
         self.deployed = deployed
-        self.books = books
+        self.accounts = accounts
         self.rows = rows
         self.receipt = 0
         self.log_index = 0
         self.transaction_hash = b""
         self.owed: dict[tuple[Account, Account], int] = {}
-        self.fees: dict[Account, int] = {}
+        self.fees: dict[tuple[Account, bytes], int] = {}
+        self.announced: deque[Announcement] = deque()
         self._id = deployed.id
         self._paid = rows.paid
 
@@ -112,7 +137,38 @@ class Entries:
 
     def account(self, token: int, participant: bytes) -> Account:
         """An account, made if nobody named it before."""
-        return self.books.account(token, participant, self.receipt)
+        return self.accounts.account(token, participant, self.receipt)
+
+    def announce(self, *announcements: Announcement) -> None:
+        """Say what must follow at once, in this order.
+
+        Raises:
+            LedgerError: Something else has to follow first.
+        """
+        self.require_settled()
+        self.announced.extend(announcements)
+
+    def take_announced(self, token: int, event: type[Event], values: Values) -> Announcement:
+        """What was said of the event at hand; ask only if anything is announced.
+
+        Raises:
+            LedgerError: Another event was announced.
+        """
+        found = self.announced.popleft()
+        if (found.token, found.event) != (token, event) or any(
+            said not in (None, is_) for said, is_ in zip(found.parameters, values[1:], strict=True)
+        ):
+            raise self.contradiction(f"a {event.__name__} is not what was announced")
+        return found
+
+    def require_settled(self) -> None:
+        """Make sure that everything moved that had to.
+
+        Raises:
+            LedgerError: A transfer is missing.
+        """
+        if self.owed or self.fees or self.announced:
+            raise self.contradiction("a transfer that must have followed is missing")
 
     def contradiction(self, what: str) -> LedgerError:
         """The error to raise when events do not fit together."""

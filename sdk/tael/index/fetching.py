@@ -16,7 +16,7 @@ from tael.index.writing import KEPT_BLOCKS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tael.index.node import Node
+    from tael.index.chain_reader import ChainReader
     from tael.index.rows import Header
 
 __all__ = ["KEPT_BLOCKS", "Fetching", "Piece"]
@@ -51,11 +51,11 @@ class Fetching:
     """Reads logs in ranges that a node bears.
 
     Args:
-        node: Whom to ask.
+        reader: Whom to ask.
     """
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, reader: ChainReader) -> None:
+        self._reader = reader
         self._range_blocks = FIRST_RANGE_BLOCKS
 
     def next(self, first: int, head: int, before: Header | None) -> list[Piece]:
@@ -95,28 +95,28 @@ class Fetching:
         return pieces
 
     def _read_range(self, first: int, last: int, before: Header | None) -> list[Piece]:
-        end = self._node.header(last)
-        logs, positions = in_order(self._node.logs(first, last))
+        end = self._reader.header(last)
+        logs, positions = in_order(self._reader.logs(first, last))
         _require_within(positions, first, last)
-        headers = self._node.headers(_without_time(logs))
+        headers = self._reader.headers(_without_time(logs))
         ends = {last: end} if before is None else {before.number: before, last: end}
-        found = self._node.headers(list(ends))
+        found = self._reader.headers(list(ends))
         if end is None or any(_hash(found.get(each)) != _hash(ends[each]) for each in ends):
             return []
         return _pieces(logs, positions, {**headers, last: end}, end)
 
     def _read_followed(self, first: int, last: int, before: Header | None) -> list[Piece]:
-        headers = self._node.headers(range(first, last + 1))
+        headers = self._reader.headers(range(first, last + 1))
         parent = None if before is None else before.hash
         for number in range(first, last + 1):
             header = headers.get(number)
             if header is None or (parent is not None and header.parent != parent):
                 return []
             parent = header.hash
-        logs, positions = in_order(self._node.logs_of(headers.values()))
+        logs, positions = in_order(self._reader.logs_of(headers.values()))
         _require_within(positions, first, last)
         # Ganache answers nothing for a block it does not have.
-        if self._node.header(last) != headers[last]:
+        if self._reader.header(last) != headers[last]:
             return []
         return _pieces(logs, positions, headers, headers[last])
 

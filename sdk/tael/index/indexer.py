@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 
-from tael.errors import DeepReorgError, LedgerError, NodeUnavailableError
-from tael.index.books import Books
+from tael.errors import DeepReorgError, LedgerError, NodeUnavailableError, StoreError
+from tael.index.accounts import Accounts
+from tael.index.chain_reader import ChainReader
 from tael.index.deployed import Cursor, read_cursor, set_up
 from tael.index.fetching import KEPT_BLOCKS, Fetching
-from tael.index.node import Node
 from tael.index.replay import Replay
 from tael.index.rows import Header
 from tael.index.undoing import undo
-from tael.index.writing import put_books, put_cursor, put_rows
+from tael.index.writing import put_accounts, put_cursor, put_rows
 from tael.outbox.finality import Finality
+from tael.store import is_duplicate
 from tael.store.tables import blocks
 
 if TYPE_CHECKING:
@@ -34,14 +35,14 @@ if TYPE_CHECKING:
     from tael.index.rows import Rows
     from tael.store import Store
 
-__all__ = ["Indexer", "Progress", "Step"]
+__all__ = ["Indexer", "Progress", "IndexerStep"]
 
 MAX_FRUITLESS = 100
 FRUITLESS_PAUSE_SECONDS = 0.05
 _HEADERS_AT_ONCE = 64
 
 
-class Step(enum.Enum):
+class IndexerStep(enum.Enum):
     """What a step did."""
 
     ADVANCED = "advanced"
@@ -66,7 +67,7 @@ class Progress(NamedTuple):
         undone: How many transactions were taken back.
     """
 
-    step: Step
+    step: IndexerStep
     block: int | None
     head: int
     logs: int = 0
@@ -105,9 +106,11 @@ class Indexer:
         self.client = client
         self.finality = finality or Finality.of(client.chain)
         self.deployed = set_up(store, client)
-        self._node = Node(client.chain, [self.deployed.escrow, *self.deployed.tokens.values()])
+        self._reader = ChainReader(
+            client.chain, [each.address for each in self.deployed.contracts.values()]
+        )
         self._first_block = client.manifest.first_block
-        self._fetching = Fetching(self._node)
+        self._fetching = Fetching(self._reader)
         self._replay: Replay | None = None
         self._cursor: Cursor
 
@@ -130,7 +133,7 @@ class Indexer:
         for progress in self._steps(stopped):
             if tell is not None:
                 tell(progress)
-            if progress.step in (Step.CURRENT, Step.BEHIND):
+            if progress.step in (IndexerStep.CURRENT, IndexerStep.BEHIND):
                 return progress
         raise AssertionError("nobody stops it")
 
@@ -154,14 +157,14 @@ class Indexer:
         for progress in self._steps(stopped):
             if tell is not None:
                 tell(progress)
-            if progress.step in (Step.CURRENT, Step.BEHIND):
+            if progress.step in (IndexerStep.CURRENT, IndexerStep.BEHIND):
                 stopped.wait(poll_seconds)
 
     def _steps(self, stopped: threading.Event) -> Iterator[Progress]:
         fruitless = 0
         while not stopped.is_set():
             progress = self.step()
-            fruitless = fruitless + 1 if progress.step is Step.REPEATED else 0
+            fruitless = fruitless + 1 if progress.step is IndexerStep.REPEATED else 0
             if fruitless == MAX_FRUITLESS:
                 raise NodeUnavailableError(
                     f"the chain moved {fruitless} times while blocks after {progress.block} were "
@@ -173,26 +176,26 @@ class Indexer:
 
     def step(self) -> Progress:
         """Do the next bit of work; see `catch_up` for what it raises."""
-        head = self._node.head()
+        head = self._reader.head()
         replay, cursor = self._load()
         before = cursor.block
         if before is not None and not self._stands(before, head):
             return self._rewind(cursor, head)
         number = None if before is None else before.number
         if number is not None and head.number < number:
-            return Progress(Step.BEHIND, number, head.number)
+            return Progress(IndexerStep.BEHIND, number, head.number)
         first = self._first_block if number is None else number + 1
         if first > head.number:
             self._note_finality(cursor)
-            return Progress(Step.CURRENT, number, head.number)
+            return Progress(IndexerStep.CURRENT, number, head.number)
         try:
             with _collector_paused():
                 return self._advance(replay, first, head)
         except _OvertakenError:
             self._replay = None
-            return Progress(Step.ADVANCED, self._number(self._cursor), head.number)
+            return Progress(IndexerStep.ADVANCED, self._number(self._cursor), head.number)
         except BaseException:
-            # Half of a step may be in the books.
+            # Half of a step may be in the accounts.
             self._replay = None
             raise
 
@@ -201,10 +204,10 @@ class Indexer:
             deployed = self.deployed
             with self.store.read() as connection:
                 cursor = read_cursor(connection, deployed.id)
-                books = Books.load(connection, deployed.id, deployed.tokens, deployed.escrow)
+                accounts = Accounts.load(connection, deployed)
             self._cursor = cursor
             self._replay = Replay(
-                deployed, books, next_block=cursor.next_block, next_receipt=cursor.next_receipt
+                deployed, accounts, next_block=cursor.next_block, next_receipt=cursor.next_receipt
             )
         return self._replay, self._cursor
 
@@ -216,7 +219,7 @@ class Indexer:
             with self.store.read() as connection:
                 stored = self._stored(connection, head.number, head.number)
             return not stored or stored[0].hash == head.hash
-        found = head if head.number == block.number else self._node.header(block.number)
+        found = head if head.number == block.number else self._reader.header(block.number)
         return found is not None and found.hash == block.hash
 
     def _rewind(self, cursor: Cursor, head: Header) -> Progress:
@@ -225,10 +228,10 @@ class Indexer:
             ancestor = self._find_ancestor(connection, cursor, head)
         with self.store.write() as connection:
             if not self._is_mine(connection, cursor):
-                return Progress(Step.REPEATED, self._number(cursor), head.number)
+                return Progress(IndexerStep.REPEATED, self._number(cursor), head.number)
             undone = undo(connection, self.deployed, cursor, ancestor)
         number = None if ancestor is None else ancestor.number
-        return Progress(Step.REWOUND, number, head.number, undone=undone)
+        return Progress(IndexerStep.REWOUND, number, head.number, undone=undone)
 
     def _find_ancestor(
         self, connection: sa.Connection, cursor: Cursor, head: Header
@@ -238,7 +241,7 @@ class Indexer:
         stored = self._stored(connection, oldest, min(last, head.number))
         for start in range(0, len(stored), _HEADERS_AT_ONCE):
             part = stored[start : start + _HEADERS_AT_ONCE]
-            found = self._node.headers([each.number for each in part])
+            found = self._reader.headers([each.number for each in part])
             for each in part:
                 if each.number in found and found[each.number].hash == each.hash:
                     self._require_not_final(cursor, each.number)
@@ -284,14 +287,14 @@ class Indexer:
             rows = replay.take(piece.logs, piece.positions, piece.headers, self._fetch)
             self._commit(rows, piece.last, final_number)
             logs += len(piece.logs)
-        step = Step.ADVANCED if pieces else Step.REPEATED
+        step = IndexerStep.ADVANCED if pieces else IndexerStep.REPEATED
         return Progress(step, self._number(self._cursor), head.number, logs)
 
     def _fetch(self, ids: Iterable[bytes]) -> None:
         wanted = list(ids)
         if wanted and self._replay is not None:
             with self.store.read() as connection:
-                self._replay.books.fetch(connection, wanted)
+                self._replay.accounts.fetch(connection, wanted)
                 # Asked behind it: what another process has written since would be counted twice.
                 if not self._is_mine(connection, self._cursor, lock=False):
                     raise _OvertakenError
@@ -301,7 +304,9 @@ class Indexer:
             self._write(rows, last, final_number, wide=False)
         except OverflowError:
             self._write(rows, last, final_number, wide=True)
-        except sa.exc.IntegrityError as error:
+        except StoreError as error:
+            if not is_duplicate(error):
+                raise
             raise LedgerError(
                 "A payment is opened twice, or the index is damaged; run `tael index rebuild`."
             ) from error
@@ -318,7 +323,7 @@ class Indexer:
             if not self._is_mine(connection, before):
                 raise _OvertakenError
             put_rows(connection, self.deployed.id, rows, wide=wide)
-            changed = put_books(connection, replay.books, self.deployed.escrow)
+            changed = put_accounts(connection, replay.accounts)
             put_cursor(
                 connection,
                 self.deployed.id,
@@ -330,7 +335,7 @@ class Indexer:
             )
         for account in changed:
             account.is_changed = False
-        replay.books.forget_old_payments()
+        replay.accounts.forget_old_payments()
         self._cursor = cursor
 
     def _note_finality(self, cursor: Cursor) -> None:

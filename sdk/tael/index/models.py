@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tael.index.kinds import Kind
+    from tael.index.movement_kinds import ModuleMovementKind, MovementKind
     from tael.terms import Terms
 
 __all__ = ["AccountBalance", "IndexStatus", "IndexedPayment", "Movement"]
@@ -52,6 +52,7 @@ class IndexedPayment:
 
     Args:
         payment_id: 32 bytes.
+        escrow: Address of its escrow, checksummed.
         terms: What the card signed.
         currency: ISO 4217 letters.
         is_charged: Whether it was paid at once.
@@ -66,6 +67,7 @@ class IndexedPayment:
     """
 
     payment_id: bytes
+    escrow: str
     terms: Terms
     currency: str
     is_charged: bool
@@ -110,7 +112,7 @@ class Movement:
     """
 
     number: int
-    kind: Kind
+    kind: MovementKind | ModuleMovementKind
     at: int
     counterparty: str | None
     payment_id: bytes | None

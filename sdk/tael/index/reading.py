@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from tael.addresses import require_address
 from tael.errors import CurrencyUnknownError, IndexStateError
 from tael.index.deployed import find, read_cursor
-from tael.index.kinds import Kind
 from tael.index.models import AccountBalance, IndexedPayment, IndexStatus, Movement
+from tael.index.movement_kinds import movement_kind
 from tael.money import Currency
 from tael.store.tables import balances, blocks, movements, payments, receipts
 from tael.terms import Terms
@@ -55,10 +55,9 @@ class Index:
             )
         self.deployed = found
         self._currencies = {
-            number: alpha
-            for number, address in found.tokens.items()
-            for alpha, token in manifest.tokens.items()
-            if token == address
+            number: each.currency
+            for number, each in found.contracts.items()
+            if each.currency is not None
         }
 
     @contextmanager
@@ -277,9 +276,14 @@ class Index:
     def _payment(self, row: Any) -> IndexedPayment:
         words = row.terms
         packed = (words[:32], words[32:64], words[64:96], words[96:])
-        parties = (row.issuer_address, row.acquirer_address, self.deployed.tokens[row.token])
+        parties = (
+            row.issuer_address,
+            row.acquirer_address,
+            self.deployed.contracts[row.token].address,
+        )
         return IndexedPayment(
             payment_id=row.id,
+            escrow=self.deployed.contracts[row.escrow].address,
             terms=Terms.unpack(parties, packed),
             currency=self._currencies[row.token],
             is_charged=bool(row.is_charged),
@@ -329,7 +333,7 @@ def _same(left: Any, right: Any, **columns: str) -> sa.ColumnElement[bool]:
 def _movement(row: Any) -> Movement:
     return Movement(
         number=row.number,
-        kind=Kind(row.kind),
+        kind=movement_kind(row.kind),
         at=row.time,
         counterparty=row.participant,
         payment_id=row.payment_id,

@@ -1,4 +1,4 @@
-"""Logs into rows: whole blocks as a node answers them, through the books into the tables' shape."""
+"""Logs into rows: whole blocks as a node answers them, applied and in the tables' shape."""
 
 from __future__ import annotations
 
@@ -6,28 +6,24 @@ import struct
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from tael import events as ev
 from tael.errors import NodeUnavailableError
-from tael.index import lanes as lanes_of
 from tael.index.entries import Entries
-from tael.index.logs import head, prefix_of
-from tael.index.payment_events import PaymentEvents
-from tael.index.rows import ESCROW, Header, Rows
-from tael.index.token_events import TokenEvents
+from tael.index.log_columns import LogColumns
+from tael.index.logs import head
+from tael.index.payment_events import LATER, OPENING, PaymentEvents
+from tael.index.rows import Header, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from tael.index.books import Books
-    from tael.index.lanes import Lane
+    from tael.index.accounts import Accounts
+    from tael.index.log_columns import LogColumn
     from tael.index.rows import Deployed
 
 __all__ = ["Replay", "block_of", "header_of", "in_order"]
 
 _LOG_INDEX_BITS = 32
 _LOG_INDEX_MASK = 2**_LOG_INDEX_BITS - 1
-_OPENINGS = (ev.PaymentAuthorized, ev.PaymentCharged)
-_LATER = (ev.PaymentCaptured, ev.PaymentVoided, ev.PaymentReclaimed, ev.PaymentRefunded)
 _RECEIPTS = 7
 """Which value of a block's row counts its receipts."""
 
@@ -48,14 +44,16 @@ def in_order(logs: Sequence[Mapping[str, Any]]) -> tuple[Sequence[Mapping[str, A
             for log in logs
         ]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise NodeUnavailableError("the node gave logs without their places") from error
+        raise NodeUnavailableError(
+            "the node gives logs without valid places; read them again"
+        ) from error
     if all(earlier < later for earlier, later in pairwise(positions)):
         return logs, positions
     unique: dict[int, Mapping[str, Any]] = {}
     for position, log in sorted(zip(positions, logs, strict=True), key=lambda each: each[0]):
         if unique.setdefault(position, log) != log:
             raise NodeUnavailableError(
-                f"the node gives two logs for one place of block {block_of(position)}; read again"
+                f"the node gives two logs for one place of block {block_of(position)}; try again"
             )
     return list(unique.values()), list(unique)
 
@@ -80,23 +78,18 @@ class Replay:
 
     Args:
         deployed: What the logs are of.
-        books: As they stand before the first log. After an error they are worth nothing.
+        accounts: As they stand before the first log. After an error they are worth nothing.
         next_block: The key of the next block.
         next_receipt: The key of the next receipt.
     """
 
     def __init__(
-        self, deployed: Deployed, books: Books, *, next_block: int, next_receipt: int
+        self, deployed: Deployed, accounts: Accounts, *, next_block: int, next_receipt: int
     ) -> None:
         self.deployed = deployed
-        self.books = books
+        self.accounts = accounts
         self.next_block = next_block
         self.next_receipt = next_receipt
-        addresses = {ESCROW: deployed.escrow, **deployed.tokens}
-        # Nodes write addresses in lower case, or with the check sum's capitals.
-        self._contracts = {each.lower(): number for number, each in addresses.items()} | {
-            each: number for number, each in addresses.items()
-        }
 
     def take(
         self,
@@ -112,23 +105,25 @@ class Replay:
             positions: Of each, as `in_order` gives them.
             headers: Of blocks, by number; each gets a row. One may miss where the logs themselves
                 tell the block's time.
-            fetch: Brings payments into the books, by id.
+            fetch: Brings payments into memory, by id.
 
         Returns:
             The rows these logs make.
 
         Raises:
-            LedgerError: They contradict each other or the books.
-            NodeUnavailableError: They are no logs of this deployment, or not of these blocks.
+            LedgerError: They contradict each other or the accounts, or an event is not known.
+            NodeUnavailableError: They are not valid logs of this deployment and these blocks.
         """
         rows = Rows()
         rows.logs = len(logs)
         try:
-            lanes, order = lanes_of.sort(logs)
-            later = {values[1] for values in lanes_of.values_of(lanes, *_LATER)}
-            opened = {values[1] for values in lanes_of.values_of(lanes, *_OPENINGS)}
-            fetch(later - opened - self.books.payments.keys())
-            self._apply(logs, positions, order, headers, rows)
+            entries = Entries(self.deployed, self.accounts, rows)
+            columns = LogColumns(self.deployed.contracts.values(), entries)
+            order = columns.sort(logs)
+            later = {values[1] for values in columns.values_of(PaymentEvents, LATER)}
+            opened = {values[1] for values in columns.values_of(PaymentEvents, OPENING)}
+            fetch(later - opened - self.accounts.payments.keys())
+            self._apply(logs, positions, order, headers, entries)
         except (KeyError, IndexError, TypeError, ValueError, struct.error) as error:
             raise NodeUnavailableError(
                 f"the node gives logs that are not valid logs of this deployment: {error!r}"
@@ -139,36 +134,30 @@ class Replay:
         self,
         logs: Sequence[Mapping[str, Any]],
         positions: Sequence[int],
-        order: Sequence[Lane | None],
+        order: Sequence[LogColumn],
         headers: Mapping[int, Header],
-        rows: Rows,
+        entries: Entries,
     ) -> None:
-        entries = Entries(self.deployed, self.books, rows)
-        money = TokenEvents(entries)
-        acts = {**PaymentEvents(entries).acts, **money.acts}
-        contracts, blocks = self._contracts, rows.blocks
-        waiting = sorted(headers, reverse=True)
+        rows = entries.rows
+        blocks, waiting = rows.blocks, sorted(headers, reverse=True)
         block_hash = transaction = ""
         pieces: list[bytes] = []
-        for log, position, lane in zip(logs, positions, order, strict=True):
+        for log, position, column in zip(logs, positions, order, strict=True):
             if log["blockHash"] != block_hash:
                 block_hash, transaction = log["blockHash"], ""
                 self._begin_block(log, headers, waiting, blocks)
             if log["transactionHash"] != transaction:
-                money.end_transaction()
+                entries.require_settled()
                 transaction = log["transactionHash"]
                 pieces = self._begin_receipt(transaction, rows, entries)
-            contract = contracts[log["address"]]
             entries.log_index = log_index = position & _LOG_INDEX_MASK
-            if lane is None:
-                rest = bytes.fromhex("".join([*log["topics"][1:], log["data"]]).replace("0x", ""))
-                pieces.append(head(log_index, contract, prefix_of(log["topics"][0]), len(rest)))
-            else:
-                # What stands for the rest of a payment's opening; nobody asks its lane for it.
-                rest = acts[lane.prefix](lane.next_values(), contract) or lane.next_rest()
-                pieces.append(head(log_index, contract, lane.prefix, len(rest)))
+            handle = column.handle
+            # What stands for the rest of a payment's opening; nobody asks its column for it.
+            kept = None if handle is None else handle(column.next_values())
+            rest = kept or column.next_rest()
+            pieces.append(head(log_index, column.contract, column.prefix, len(rest)))
             pieces.append(rest)
-        money.end_transaction()
+        entries.require_settled()
         while waiting:
             self._put_block(headers[waiting.pop()], blocks)
 

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tael.index.books import Payment
+    from tael.contracts.kinds import ContractKind
+    from tael.index.accounts import Payment
 
-__all__ = ["ESCROW", "MOVED_COLUMNS", "PAID_COLUMNS", "Deployed", "Header", "Rows"]
-
-ESCROW = 0
-"""`contracts.id` of the escrow."""
+__all__ = ["MOVED_COLUMNS", "PAID_COLUMNS", "Deployed", "Header", "IndexedContract", "Rows"]
 
 # Two shapes of movements, for writing a null takes as long as writing six numbers.
 _BOTH = (
@@ -23,22 +21,38 @@ PAID_COLUMNS = (*_BOTH, "payment", "gross", "interchange")
 MOVED_COLUMNS = (*_BOTH, "subject")
 
 
+class IndexedContract(NamedTuple):
+    """A contract whose logs count.
+
+    Attributes:
+        number: `contracts.id`.
+        kind: Its Solidity name.
+        address: Checksummed.
+        currency: Of a token; None of anything else.
+        constants: What it says of itself and never changes, by function.
+    """
+
+    number: int
+    kind: str
+    address: str
+    currency: str | None
+    constants: Mapping[str, Any]
+
+
 class Deployed(NamedTuple):
     """What the index is of.
 
     Attributes:
         id: `deployments.id`.
-        escrow: Its address, checksummed.
-        tokens: Address of each token by `contracts.id`.
-        scheme_account: Who earns the scheme fee, 20 bytes.
-        scheme_bps: The fee, in 1/10,000 of what is captured.
+        contracts: Those whose logs count, by `contracts.id`.
     """
 
     id: int
-    escrow: str
-    tokens: Mapping[int, str]
-    scheme_account: bytes
-    scheme_bps: int
+    contracts: Mapping[int, IndexedContract]
+
+    def of_kind(self, kind: ContractKind) -> list[IndexedContract]:
+        """Its contracts of a kind."""
+        return [each for each in self.contracts.values() if each.kind == kind.name]
 
 
 class Header(NamedTuple):

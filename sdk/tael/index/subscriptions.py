@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from tael import events as ev
-from tael.errors import InvalidInputError, SubscriptionLostError
+from tael.errors import InvalidInputError, SubscriptionLostError, UnknownEventError
+from tael.events.declaring import found_by_prefix
 from tael.index.deployed import read_cursor
-from tael.index.kinds import Standing
-from tael.index.logs import prefix_of, unpack
-from tael.index.openings import openings
-from tael.index.rows import ESCROW
+from tael.index.logs import unpack
+from tael.index.movement_kinds import ReceiptStatus
+from tael.index.opening_logs import opening_logs
 from tael.store.tables import blocks, receipts, subscriptions
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Place(NamedTuple):
 
     receipt: int
     log_index: int
-    standing: int
+    status: int
     block_number: int
     block_hash: bytes
 
@@ -126,7 +126,7 @@ class Subscription:
                 if place is None:
                     return []
                 rows = self._rows(connection, place, cursor.final_number)
-                rests = openings(connection, self.index.deployed, _numbers(rows))
+                rests = opening_logs(connection, self.index.deployed, _numbers(rows))
             found = [
                 delivery
                 for row in rows
@@ -136,7 +136,7 @@ class Subscription:
             if rows:
                 last = rows[-1]
                 *_, log = unpack(last.logs)
-                self._place = Place(last.id, log.log_index, last.standing, last.number, last.hash)
+                self._place = Place(last.id, log.log_index, last.status, last.number, last.hash)
             wanted = [each for each in found if self._is_wanted(each)]
             if wanted or len(rows) < PAGE_RECEIPTS:
                 return wanted
@@ -215,7 +215,7 @@ class Subscription:
                 f"{'only what is final' if row.final_only else 'everything, and what is undone'}; "
                 "use another name to read otherwise"
             )
-        return Place(row.receipt, row.log_index, row.standing, row.block_number, row.block_hash)
+        return Place(row.receipt, row.log_index, row.status, row.block_number, row.block_hash)
 
     def _save(self, place: Place) -> None:
         store = self.index.store
@@ -238,7 +238,7 @@ class Subscription:
             ).scalar()
             return None if first is None else place._replace(receipt=first - 1)
         at = connection.execute(
-            sa.select(receipts.c.standing, blocks.c.hash)
+            sa.select(receipts.c.status, blocks.c.hash)
             .join(
                 blocks,
                 sa.and_(
@@ -247,7 +247,7 @@ class Subscription:
             )
             .where(receipts.c.deployment == mine, receipts.c.id == place.receipt)
         ).first()
-        if at is not None and at.hash == place.block_hash and _fits(at.standing, place.standing):
+        if at is not None and at.hash == place.block_hash and _fits(at.status, place.status):
             return place
         return self._find_again(connection, place)
 
@@ -262,7 +262,7 @@ class Subscription:
                 ~blocks.c.is_orphan,
             )
         ).scalar()
-        if block is not None and place.standing == Standing.STANDS:
+        if block is not None and place.status == ReceiptStatus.STANDS:
             rows = connection.execute(
                 sa.select(receipts.c.id, receipts.c.logs)
                 .where(receipts.c.deployment == mine, receipts.c.block == block)
@@ -300,23 +300,25 @@ class Subscription:
         )
         if self.final_only:
             query = query.where(
-                receipts.c.standing == Standing.STANDS, blocks.c.number <= final_number
+                receipts.c.status == ReceiptStatus.STANDS, blocks.c.number <= final_number
             )
         return connection.execute(query).all()
 
     def _deliveries(self, row: Any, rests: dict[int, bytes]) -> Iterator[Delivery]:
-        addresses = {ESCROW: self.index.deployed.escrow, **self.index.deployed.tokens}
+        contracts = self.index.deployed.contracts
         for log in unpack(row.logs):
-            known = _TOPICS.get(log.prefix)
-            if known is None:
-                continue
-            topic, indexed = known
+            found, address = found_by_prefix(log.prefix), contracts[log.contract].address
+            if found is None:
+                raise UnknownEventError.of(
+                    {"address": address, "topics": [f"0x{log.prefix:08x}"]}, row.number
+                )
+            indexed = found.topics - 1
             rest = log.rest if log.payment is None else rests[log.payment]
             topics = [rest[at : at + 32] for at in range(0, 32 * indexed, 32)]
-            event = ev.decode(
+            event = ev.decode_own(
                 {
-                    "address": addresses[log.contract],
-                    "topics": [topic, *topics],
+                    "address": address,
+                    "topics": [bytes.fromhex(found.topic), *topics],
                     "data": rest[32 * indexed :],
                     "blockNumber": row.number,
                     "blockHash": row.hash,
@@ -325,9 +327,8 @@ class Subscription:
                     "blockTimestamp": row.time,
                 }
             )
-            if event is not None:
-                place = Place(row.id, log.log_index, row.standing, row.number, row.hash)
-                yield Delivery(event, row.standing == Standing.NOTICE, place)
+            place = Place(row.id, log.log_index, row.status, row.number, row.hash)
+            yield Delivery(event, row.status == ReceiptStatus.NOTICE, place)
 
     def _is_wanted(self, delivery: Delivery) -> bool:
         return self._kinds is None or isinstance(delivery.event, tuple(self._kinds))
@@ -335,22 +336,13 @@ class Subscription:
 
 def _before(block: int) -> Place:
     """The place before everything in a block."""
-    return Place(0, _LAST_LOG, Standing.STANDS, block - 1, _NO_HASH)
+    return Place(0, _LAST_LOG, ReceiptStatus.STANDS, block - 1, _NO_HASH)
 
 
-def _fits(standing: int, remembered: int) -> bool:
+def _fits(status: int, remembered: int) -> bool:
     """Whether a receipt that stood, and may be undone since, is the one remembered."""
-    return (standing == Standing.NOTICE) == (remembered == Standing.NOTICE)
+    return (status == ReceiptStatus.NOTICE) == (remembered == ReceiptStatus.NOTICE)
 
 
 def _numbers(rows: Sequence[Any]) -> list[int]:
     return [log.payment for row in rows for log in unpack(row.logs) if log.payment is not None]
-
-
-_TOPICS = {
-    prefix_of(ev.topic_of(kind)): (
-        bytes.fromhex(ev.topic_of(kind)[2:]),
-        kind.declaration.count(" indexed "),
-    )
-    for kind in ev.EVENTS
-}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tael.index.books import Books, checksummed
-from tael.index.kinds import Kind, Standing
-from tael.index.logs import restore, unpack
-from tael.index.openings import openings
-from tael.index.writing import insert, put_books, put_cursor
+from tael import events as ev
+from tael.addresses import checksummed
+from tael.contracts.token import SETTLEMENT_TOKEN
+from tael.index.accounts import Accounts
+from tael.index.logs import prefix_of, restore, unpack
+from tael.index.movement_kinds import MovementKind, ReceiptStatus
+from tael.index.opening_logs import opening_logs
+from tael.index.writing import insert, put_accounts, put_cursor
 from tael.store.tables import balances, blocks, holds, movements, payments, receipts
 
 if TYPE_CHECKING:
@@ -24,11 +28,17 @@ __all__ = ["undo"]
 _PAGE = 200
 
 _TOTALS = {
-    Kind.CAPTURE: "captured",
-    Kind.VOID: "voided",
-    Kind.RECLAIM: "voided",
-    Kind.REFUND: "refunded",
+    MovementKind.CAPTURE: "captured",
+    MovementKind.VOID: "voided",
+    MovementKind.RECLAIM: "voided",
+    MovementKind.REFUND: "refunded",
 }
+
+_RESERVING = {
+    prefix_of(ev.topic_of(ev.HoldPlaced)): 1,
+    prefix_of(ev.topic_of(ev.HoldExecuted)): -1,
+}
+"""Which events say that a token keeps more, or less, under a module's name."""
 
 
 def undo(
@@ -46,18 +56,18 @@ def undo(
         How many transactions were taken back.
     """
     number = -1 if ancestor is None else ancestor.number
-    standing = (
+    undone = (
         blocks.c.deployment == deployed.id,
         blocks.c.number > number,
         ~blocks.c.is_orphan,
     )
-    first = connection.execute(sa.select(sa.func.min(blocks.c.first_receipt)).where(*standing))
+    first = connection.execute(sa.select(sa.func.min(blocks.c.first_receipt)).where(*undone))
     undoing = _Undoing(connection, deployed, first.scalar() or cursor.next_receipt)
     next_receipt = undoing.give_notice(cursor.next_receipt)
     undoing.take_back_movements()
     undoing.take_back_payments()
-    connection.execute(sa.delete(blocks).where(*standing, blocks.c.receipts == 0))
-    connection.execute(sa.update(blocks).where(*standing).values(is_orphan=True))
+    connection.execute(sa.delete(blocks).where(*undone, blocks.c.receipts == 0))
+    connection.execute(sa.update(blocks).where(*undone).values(is_orphan=True))
     put_cursor(
         connection,
         deployed.id,
@@ -81,6 +91,8 @@ class _Undoing:
         # By how much totals of payments are to be lowered, by number.
         self._totals: dict[int, dict[str, int]] = {}
         self._seen: set[tuple[int, int]] = set()
+        # By how much tokens kept more under a module's name, by token, participant and module.
+        self._reserved: dict[tuple[int, bytes, str], int] = defaultdict(int)
 
     def give_notice(self, next_receipt: int) -> int:
         """Mark receipts as undone, and add a notice of each behind all others, the last one first.
@@ -90,16 +102,18 @@ class _Undoing:
         """
         deployed, connection = self._deployed, self._connection
         last = next_receipt
-        while rows := self._standing_before(last):
+        while rows := self._kept_before(last):
             last = rows[-1].id
-            rest_of = self._openings(rows)
+            rest_of = self._opening_logs(rows)
             whole = {row.id: restore(row.logs, rest_of) for row in rows}
+            for logs in whole.values():
+                self._count_reserved(logs)
             connection.execute(
                 sa.update(receipts)
                 .where(
                     receipts.c.deployment == deployed.id, receipts.c.id == sa.bindparam("receipt")
                 )
-                .values(logs=sa.bindparam("whole"), standing=int(Standing.UNDONE)),
+                .values(logs=sa.bindparam("whole"), status=int(ReceiptStatus.UNDONE)),
                 [{"receipt": number, "whole": logs} for number, logs in whole.items()],
             )
             notices = [
@@ -109,7 +123,7 @@ class _Undoing:
                     row.block,
                     bytearray(row.transaction_hash),
                     bytearray(whole[row.id]),
-                    int(Standing.NOTICE),
+                    int(ReceiptStatus.NOTICE),
                 )
                 for place, row in enumerate(rows)
             ]
@@ -120,18 +134,32 @@ class _Undoing:
     def take_back_movements(self) -> None:
         """Delete movements; balances and holds are what the last ones left say."""
         deployed, connection = self._deployed, self._connection
-        books = Books.load(connection, deployed.id, deployed.tokens, deployed.escrow)
-        for account in books.numbered.values():
+        accounts = Accounts.load(connection, deployed)
+        for (token, participant, module), change in self._reserved.items():
+            account = accounts.by_token[token][participant]
+            account.reserved[module] = account.reserved.get(module, 0) - change
+            account.is_changed = True
+        for account in accounts.numbered.values():
             mine = (movements.c.deployment == deployed.id, movements.c.account == account.number)
             undone = (*mine, movements.c.receipt >= self._first)
-            rows = connection.execute(sa.select(movements).where(*undone)).all()
+            rows = connection.execute(
+                sa.select(movements, payments.c.escrow)
+                .outerjoin(
+                    payments,
+                    sa.and_(
+                        payments.c.deployment == movements.c.deployment,
+                        payments.c.number == movements.c.payment,
+                    ),
+                )
+                .where(*undone)
+            ).all()
             if not rows:
                 continue
             for row in rows:
                 self._count(row)
-                if row.kind in (Kind.HOLD, Kind.EXECUTE_HOLD):
-                    module = checksummed(books.numbered[row.counterparty].participant)
-                    account.reserved[module] -= row.held_change
+                if row.escrow is not None and row.held_change:
+                    before = account.escrowed.get(row.escrow, 0) - row.held_change
+                    account.escrowed[row.escrow] = before
             connection.execute(sa.delete(movements).where(*undone))
             last = connection.execute(
                 sa.select(movements)
@@ -143,7 +171,7 @@ class _Undoing:
             account.held = 0 if last is None else last.held
             account.movements = 0 if last is None else last.number
             account.is_changed = True
-        put_books(connection, books, deployed.escrow)
+        put_accounts(connection, accounts)
         new = sa.select(balances.c.account).where(
             balances.c.deployment == deployed.id, balances.c.first_receipt >= self._first
         )
@@ -178,23 +206,33 @@ class _Undoing:
         if row.kind in _TOTALS and place not in self._seen:
             self._seen.add(place)
             totals = self._totals.setdefault(row.payment, {})
-            name = _TOTALS[Kind(row.kind)]
+            name = _TOTALS[MovementKind(row.kind)]
             totals[name] = totals.get(name, 0) + row.gross
 
-    def _standing_before(self, last: int) -> Sequence[Any]:
+    def _count_reserved(self, logs: bytes) -> None:
+        for log in unpack(logs):
+            if self._deployed.contracts[log.contract].kind != SETTLEMENT_TOKEN.name:
+                continue
+            sign = _RESERVING.get(log.prefix)
+            if sign is not None:
+                module, participant = log.rest[12:32], log.rest[44:64]
+                amount = int.from_bytes(log.rest[64:96], "big")
+                self._reserved[log.contract, participant, checksummed(module)] += sign * amount
+
+    def _kept_before(self, last: int) -> Sequence[Any]:
         return self._connection.execute(
             sa.select(receipts)
             .where(
                 receipts.c.deployment == self._deployed.id,
                 receipts.c.id >= self._first,
                 receipts.c.id < last,
-                receipts.c.standing == Standing.STANDS,
+                receipts.c.status == ReceiptStatus.STANDS,
             )
             .order_by(receipts.c.id.desc())
             .limit(_PAGE)
         ).all()
 
-    def _openings(self, rows: Sequence[Any]) -> Callable[[int], bytes]:
+    def _opening_logs(self, rows: Sequence[Any]) -> Callable[[int], bytes]:
         """What gives the rest of the logs that opened payments, by the payment's number."""
         numbers = [
             log.payment for row in rows for log in unpack(row.logs) if log.payment is not None
@@ -202,4 +240,4 @@ class _Undoing:
         if numbers:
             lowest = min(numbers)
             self._first_payment = min(lowest, self._first_payment or lowest)
-        return openings(self._connection, self._deployed, numbers).__getitem__
+        return opening_logs(self._connection, self._deployed, numbers).__getitem__

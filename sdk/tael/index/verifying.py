@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from tael.audit import Difference
+from tael.contracts.escrow import PAYMENT_ESCROW
+from tael.contracts.token import SETTLEMENT_TOKEN
 from tael.errors import IndexStateError, NodeUnavailableError
+from tael.index.chain_reader import ChainReader
 from tael.index.deployed import read_cursor
-from tael.index.node import Node
 from tael.ledger import SECONDS_PER_DAY
 from tael.rpc import call_many
 from tael.store.tables import balances, holds, movements
 from tael.typed_data import escrow_domain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tael.client import Client
     from tael.contracts.calls import Contract
@@ -90,12 +92,12 @@ def verify(
         NodeUnavailableError: The node did not answer properly, no longer has the state of that
             block, or the chain moved meanwhile.
     """
-    node = Node(client.chain, [])
+    reader = ChainReader(client.chain, [])
     with index.snapshot() as connection:
         block = read_cursor(connection, index.deployed.id).block
         if block is None:
             raise IndexStateError("nothing is indexed yet: run `tael index run`")
-        _require_on_chain(node, block)
+        _require_on_chain(reader, block)
         found = Verification(block.number, "0x" + block.hash.hex())
         for difference in _inside(index, connection):
             found.note(difference)
@@ -105,12 +107,12 @@ def verify(
                 found.note(_difference(check, actual))
             if tell is not None:
                 tell(found)
-        _require_on_chain(node, block)
+        _require_on_chain(reader, block)
     return found
 
 
-def _require_on_chain(node: Node, block: Header) -> None:
-    header = node.header(block.number)
+def _require_on_chain(reader: ChainReader, block: Header) -> None:
+    header = reader.header(block.number)
     if header is None or header.hash != block.hash:
         raise NodeUnavailableError(
             f"block {block.number} of the index is not on the node's chain, or not yet; run "
@@ -134,7 +136,7 @@ def _inside(index: Index, connection: sa.Connection) -> Iterator[Difference | No
         ).first()
         after = (0, 0, 0) if last is None else (last.available, last.held, last.number)
         stored = (row.available, row.held, row.movements)
-        token = index.deployed.tokens[row.token]
+        token = index.deployed.contracts[row.token].address
         key = (row.participant,)
         yield _unless_same(token, "the last movement", key, stored, after)
         yield _unless_same(token, "the sum of holds", key, row.held, held[row.account])
@@ -150,20 +152,11 @@ def _checks(
     index: Index, client: Client, connection: sa.Connection, block: Header
 ) -> Iterator[_Check]:
     tokens = {
-        number: client.contract("SettlementToken", alpha)
-        for alpha in index.manifest.tokens
-        for number in [index.token_number(alpha)]
+        each.number: SETTLEMENT_TOKEN.at(each.address)
+        for each in index.deployed.of_kind(SETTLEMENT_TOKEN)
     }
-    escrows = dict(
-        zip(
-            tokens,
-            _ask(
-                client,
-                [_Check(token, "escrow", (), None) for token in tokens.values()],
-                block.number,
-            ),
-            strict=True,
-        )
+    escrows = _ask(
+        client, [_Check(token, "escrow", (), None) for token in tokens.values()], block.number
     )
     rows = connection.execute(
         sa.select(balances).where(balances.c.deployment == index.deployed.id)
@@ -176,39 +169,48 @@ def _checks(
         yield _Check(token, "balanceOf", key, row.available + row.held)
         yield _Check(token, "availableOf", key, row.available)
         yield _Check(token, "heldOf", key, row.held)
-    yield from _hold_checks(index, connection, tokens, escrows)
+    yield from _hold_checks(
+        index, connection, rows, tokens, dict(zip(tokens, escrows, strict=True))
+    )
     yield from _payment_checks(index, client, connection)
 
 
 def _hold_checks(
     index: Index,
     connection: sa.Connection,
+    rows: Sequence[Any],
     tokens: dict[int, Contract],
     escrows: dict[int, str],
 ) -> Iterator[_Check]:
-    owners = {
-        row.account: row
-        for row in connection.execute(
-            sa.select(balances).where(balances.c.deployment == index.deployed.id)
-        )
-    }
+    owners = {row.account: row for row in rows}
+    # What a token keeps under nobody's name is its escrow's of the moment: a successor has its
+    # predecessor's holds; while there is none, nobody has them.
+    unnamed = {row.account: row.held for row in rows}
     for hold in connection.execute(
         sa.select(holds).where(holds.c.deployment == index.deployed.id)
     ).all():
         owner = owners[hold.account]
-        module = hold.module
-        if module == index.deployed.escrow:
-            # A successor has its predecessor's holds; while there is none, nobody has them.
-            module = escrows[owner.token]
-        if module != _NOBODY:
-            key = (module, owner.participant)
-            yield _Check(tokens[owner.token], "heldFor", key, hold.amount)
+        unnamed[hold.account] -= hold.reserved
+        if hold.reserved and hold.module.lower() != escrows[owner.token].lower():
+            key = (hold.module, owner.participant)
+            yield _Check(tokens[owner.token], "heldFor", key, hold.reserved)
+    for account, amount in unnamed.items():
+        owner = owners[account]
+        if escrows[owner.token] != _NOBODY:
+            key = (escrows[owner.token], owner.participant)
+            yield _Check(tokens[owner.token], "heldFor", key, amount)
 
 
 def _payment_checks(index: Index, client: Client, connection: sa.Connection) -> Iterator[_Check]:
-    escrow = client.contract("PaymentEscrow")
-    domain = escrow_domain(client.chain.chain_id, escrow.address)
+    escrows = {
+        each.address: (
+            PAYMENT_ESCROW.at(each.address),
+            escrow_domain(client.chain.chain_id, each.address),
+        )
+        for each in index.deployed.of_kind(PAYMENT_ESCROW)
+    }
     for payment in index.payments(connection=connection):
+        escrow, domain = escrows[payment.escrow]
         totals = (payment.captured_minor, payment.voided_minor, payment.refunded_minor)
         day = payment.opened_at // SECONDS_PER_DAY
         # The id is the hash of the terms, so asking for it proves them too.

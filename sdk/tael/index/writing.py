@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tael.index.books import checksummed
-from tael.index.kinds import Standing
+from tael.addresses import checksummed
+from tael.index.accounts import holds_of
+from tael.index.movement_kinds import ReceiptStatus
 from tael.index.rows import MOVED_COLUMNS, PAID_COLUMNS
 from tael.store.tables import (
     balances,
@@ -21,12 +22,12 @@ from tael.store.tables import (
 from tael.store.tables.common import MAX_INTEGER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from tael.index.books import Account, Books, Payment
+    from tael.index.accounts import Account, Accounts, Payment
     from tael.index.rows import Header, Rows
 
-__all__ = ["insert", "put_books", "put_cursor", "put_rows"]
+__all__ = ["insert", "put_accounts", "put_cursor", "put_rows"]
 
 KEPT_BLOCKS = 256
 """How many of the last blocks are remembered although nothing happened in them."""
@@ -35,7 +36,7 @@ _COPY_ROWS = 5_000
 _MANY_LOGS = 1_000
 _CACHE_KIB = 65_536
 _CHECKPOINT_PAGES = 16_384
-_STANDS = int(Standing.STANDS)
+_STANDS = int(ReceiptStatus.STANDS)
 
 
 def put_rows(connection: sa.Connection, deployment: int, rows: Rows, *, wide: bool = False) -> None:
@@ -89,16 +90,17 @@ def insert(
     _copy(connection, f"COPY {table} ({names}) FROM STDIN", rows)
 
 
-def put_books(connection: sa.Connection, books: Books, escrow: str) -> list[Account]:
+def put_accounts(connection: sa.Connection, accounts: Accounts) -> list[Account]:
     """Bring balances and holds up to date.
 
     Returns:
         The accounts that had changed; mark them once the transaction is through.
     """
-    changed = [each for each in books.numbered.values() if each.is_changed]
+    changed = [each for each in accounts.numbered.values() if each.is_changed]
     if not changed:
         return []
-    keys = [{"deployment": books.deployment, "account": each.number} for each in changed]
+    deployed = accounts.deployed
+    keys = [{"deployment": deployed.id, "account": each.number} for each in changed]
     for table in (balances, holds):
         connection.execute(
             sa.delete(table).where(
@@ -111,7 +113,7 @@ def put_books(connection: sa.Connection, books: Books, escrow: str) -> list[Acco
         sa.insert(balances),
         [
             {
-                "deployment": books.deployment,
+                "deployment": deployed.id,
                 "account": each.number,
                 "token": each.token,
                 "participant": checksummed(each.participant),
@@ -125,14 +127,15 @@ def put_books(connection: sa.Connection, books: Books, escrow: str) -> list[Acco
     )
     held = [
         {
-            "deployment": books.deployment,
+            "deployment": deployed.id,
             "account": each.number,
             "module": module,
             "amount": amount,
+            "reserved": reserved,
         }
         for each in changed
-        for module, amount in _holds(each, escrow)
-        if amount
+        for module, amount, reserved in holds_of(each, deployed)
+        if amount or reserved
     ]
     if held:
         connection.execute(sa.insert(holds), held)
@@ -189,11 +192,6 @@ def _receipt(row: tuple[int, int, int, bytes, list[bytes]]) -> tuple[Any, ...]:
 
 def _payment(payment: Payment) -> tuple[Any, ...]:
     return *payment.row, payment.captured, payment.voided, payment.refunded
-
-
-def _holds(account: Account, escrow: str) -> Iterable[tuple[str, int]]:
-    yield escrow, account.held - sum(account.reserved.values())
-    yield from account.reserved.items()
 
 
 def _update_payments(

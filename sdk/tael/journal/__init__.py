@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from tael.journal.journal import Decision, Journal
+from tael.journal.decisions import Decision, conflict
+from tael.journal.journal import Journal
 from tael.journal.records import (
     Fate,
     Item,
+    Name,
     Order,
     Outcome,
     Record,
     SignedTransaction,
-    State,
+    WriteState,
     body_hash,
+    log_fields,
 )
 
 __all__ = [
@@ -19,10 +22,13 @@ __all__ = [
     "Fate",
     "Item",
     "Journal",
+    "Name",
     "Order",
     "Outcome",
     "Record",
     "SignedTransaction",
-    "State",
+    "WriteState",
     "body_hash",
+    "conflict",
+    "log_fields",
 ]

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class State(enum.IntEnum):
+Name = tuple[str, str, int]
+"""What stands for a write in the journal: participant, reference, part."""
+
+
+class WriteState(enum.IntEnum):
     """Where a write stands."""
 
     ACCEPTED = 0
@@ -55,7 +59,7 @@ class Item:
     subject: bytes
     valid_before: int | None = None
 
-    def name_of(self, order: Order) -> tuple[str, str, int]:
+    def name_of(self, order: Order) -> Name:
         """What stands for it in the journal.
 
         Args:
@@ -99,7 +103,7 @@ class Order:
     items: tuple[Item, ...] = ()
 
     @property
-    def name(self) -> tuple[str, str, int]:
+    def name(self) -> Name:
         """What stands for it in the journal."""
         return (self.participant, self.reference, self.part)
 
@@ -153,7 +157,7 @@ class Record:
     total_minor: int | None
     carrier: int | None
     valid_before: int | None
-    state: State
+    state: WriteState
     transaction_hash: str | None
     block_number: int | None
     block_hash: str | None
@@ -162,19 +166,24 @@ class Record:
     repeated: bool
     refusal: bytes | None
 
+    @property
+    def name(self) -> Name:
+        """What stands for it in the journal."""
+        return (self.participant, self.reference, self.part)
+
     def stands_for(self, body_hash: bytes) -> bool:
         """Whether the reference is this body's, or still free.
 
         Refused before anything was signed, a reference binds to nothing: the order may be
         corrected under it.
         """
-        is_free = self.state is State.REFUSED and self.transaction_hash is None
+        is_free = self.state is WriteState.REFUSED and self.transaction_hash is None
         return is_free or self.body_hash == body_hash
 
     @property
     def is_done(self) -> bool:
         """Whether its effect is in a block."""
-        return self.state >= State.INCLUDED
+        return self.state >= WriteState.INCLUDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +203,7 @@ class Outcome:
     """
 
     write: int
-    state: State
+    state: WriteState
     transaction_hash: str | None = None
     block_number: int | None = None
     block_hash: str | None = None
@@ -202,6 +211,16 @@ class Outcome:
     gas_used: int | None = None
     repeated: bool = False
     refusal: bytes | None = None
+
+
+def log_fields(write: Order | Record) -> dict[str, str | int | None]:
+    """What a log says of a write, as `tael.telemetry` takes it."""
+    return {
+        "reference": write.reference,
+        "part": write.part or None,
+        "verb": write.verb,
+        "participant": write.participant,
+    }
 
 
 def body_hash(verb: str, values: Sequence[object]) -> bytes:

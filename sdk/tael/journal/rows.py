@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tael.journal.records import Fate, Record, SignedTransaction, State
+from tael.journal.records import Fate, Record, SignedTransaction, WriteState
 from tael.store.tables import chains, keys, transactions, writes
 
 if TYPE_CHECKING:
@@ -32,11 +32,6 @@ CHUNK = 500
 """Names in one question: SQLite takes about 32,000 values, PostgreSQL twice as many."""
 
 
-def record_name(record: Record) -> tuple[str, str, int]:
-    """What stands for a write in the journal."""
-    return (record.participant, record.reference, record.part)
-
-
 def chain_row(store: Store, chain_id: int, genesis_hash: str) -> int:
     """The row of a chain, made if it is not there."""
     query = sa.select(chains.c.id).where(
@@ -55,6 +50,37 @@ def chain_row(store: Store, chain_id: int, genesis_hash: str) -> int:
             ["chain_id", "genesis_hash"],
             query,
         )
+
+
+class KeyRows:
+    """The rows of the keys that sign on one chain. Safe to use from many threads.
+
+    A key's row never changes, so whichever thread or process finds it or makes it, it is the same.
+
+    Args:
+        store: The database.
+        chain: The chain's row in it.
+    """
+
+    def __init__(self, store: Store, chain: int) -> None:
+        self._store = store
+        self._chain = chain
+        self._rows: dict[str, int] = {}
+
+    def row(self, address: str) -> int:
+        """The row of a key, made if it is not there; never asked within a transaction."""
+        if address not in self._rows:
+            query = sa.select(keys.c.id).where(
+                keys.c.chain == self._chain, keys.c.address == address
+            )
+            with self._store.write() as connection:
+                row = connection.execute(query).scalar()
+                if row is None:
+                    values = {"chain": self._chain, "address": address, "next_nonce": 0}
+                    unique = ["chain", "address"]
+                    row = insert_once(connection, self._store, keys, values, unique, query)
+            self._rows[address] = row
+        return self._rows[address]
 
 
 def insert_once(
@@ -83,7 +109,7 @@ def record_of(row: Any) -> Record:
     values = list(row)
     if values[_TOTAL] is not None:
         values[_TOTAL] = int(values[_TOTAL])
-    values[_STATE] = State(values[_STATE])
+    values[_STATE] = WriteState(values[_STATE])
     return Record(*values)
 
 

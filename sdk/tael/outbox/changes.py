@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 Status = Literal["submitted", "included", "final", "refused", "pending"]
+Listener = Callable[["Change"], None]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +29,23 @@ class Change:
     status: Status
     transaction_hash: str
     block_number: int | None = None
+
+
+class Listeners:
+    """Who is told of changes. Lanes and watches of any key tell, each from a thread of its own."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+
+    def add(self, listener: Listener) -> Callable[[], None]:
+        """Tell a function from now on; returns a function that ends it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def tell(self, change: Change) -> None:
+        """Call the listeners. What one raises is logged, for payments do not wait on it."""
+        for listener in list(self._listeners):
+            try:
+                listener(change)
+            except Exception:  # noqa: BLE001 - whatever a listener does, payments go on
+                _log.exception("a listener failed at %s", change)

@@ -11,12 +11,12 @@ from tael.errors import ConfigurationError
 if TYPE_CHECKING:
     from tael.chain import Chain
 
-Kind = Literal["simulated", "instant", "confirmations", "finalized"]
+FinalityRule = Literal["simulated", "instant", "confirmations", "finalized"]
 
 DEFAULT_CONFIRMATIONS = 12
 MAX_CONFIRMATIONS = 10_000
 
-_WORDS: dict[str, Kind] = {
+_WORDS: dict[str, FinalityRule] = {
     "simulated": "simulated",
     "instant": "instant",
     "finalized": "finalized",
@@ -39,7 +39,7 @@ class Finality:
         12
     """
 
-    kind: Kind
+    kind: FinalityRule
     confirmations: int = 0
 
     @classmethod

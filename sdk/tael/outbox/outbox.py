@@ -8,35 +8,38 @@ undoes it. Nothing new is ever signed for something whose fate is open.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tael.journal import Order
-from tael.outbox.changes import Change
-from tael.outbox.fees import FeePolicy
-from tael.outbox.finality import Finality
+from tael.journal import Order, WriteState
+from tael.outbox import telling
+from tael.outbox.environment import Environment
 from tael.outbox.lane import Lane
 from tael.outbox.tickets import Ticket
 from tael.signers import require_usable
-from tael.telemetry import steps
-from tael.telemetry.counts import COUNTS
+from tael.telemetry.counts import COUNTS, OutboxState
 
 if TYPE_CHECKING:
     from tael.chain import Chain, Receipt
-    from tael.journal import Journal, Record
-    from tael.outbox.lane import Step
+    from tael.journal import Journal, Name, Record
+    from tael.outbox.changes import Change
+    from tael.outbox.environment import SendingStep
+    from tael.outbox.fees import FeePolicy
+    from tael.outbox.finality import Finality
     from tael.signers import Signer
 
 WAIT_SECONDS = 120.0
 
-_log = logging.getLogger(__name__)
-
 
 class Outbox:
     """Sends orders of any number of keys over one chain, many at a time.
+
+    Any threads may call; `_guard` is held for a moment where lanes are found, made or listed, so
+    that within this process a key has one lane. Other processes, or other outboxes, may send with
+    the same key at the same time: they meet in the journal, whose transactions keep them apart, so
+    they must share it.
 
     Args:
         chain: Where to send.
@@ -46,9 +49,6 @@ class Outbox:
         finality: When included is final; None takes what fits the chain.
         on_step: Called with the name of each step and how many orders take it, for tests that
             break off there.
-
-    Attributes:
-        finality: The rule in force.
     """
 
     def __init__(
@@ -59,40 +59,67 @@ class Outbox:
         wait_seconds: float = WAIT_SECONDS,
         fees: FeePolicy | None = None,
         finality: Finality | None = None,
-        on_step: Step | None = None,
+        on_step: SendingStep | None = None,
     ) -> None:
         self.chain = chain
         self.journal = journal
         self.wait_seconds = wait_seconds
-        self.fees = FeePolicy() if fees is None else fees
-        self._finality = finality
-        self.on_step: Step = on_step or (lambda _name, _count: None)
+        self._environment = Environment(chain, journal, fees, finality, on_step)
         self._guard = threading.Lock()
         self._lanes: dict[str, Lane] = {}
-        self._listeners: list[Callable[[Change], None]] = []
         COUNTS.note_outbox(self, is_open=True)
 
     @property
     def finality(self) -> Finality:
         """When included is final."""
-        if self._finality is None:
-            self._finality = Finality.of(self.chain)
-        return self._finality
+        return self._environment.finality
 
-    def submit(self, signer: Signer, orders: Sequence[Order]) -> list[Ticket]:
+    @property
+    def on_step(self) -> SendingStep:
+        """Called with the name of each step and how many orders take it."""
+        return self._environment.on_step
+
+    @on_step.setter
+    def on_step(self, on_step: SendingStep) -> None:
+        self._environment.on_step = on_step
+
+    def submit(
+        self,
+        signer: Signer,
+        orders: Sequence[Order],
+        *,
+        known: Mapping[Name, Record] | None = None,
+    ) -> list[Ticket]:
         """Hand orders over; they are journaled, signed and sent in this order.
+
+        What is done under an order's reference already is what its ticket tells; a reference that
+        stands for another body is a conflict. Whatever was found before, it is looked up again
+        where it decides: in the journal's transaction that signs, or that writes a refusal down.
+
+        Args:
+            signer: The key.
+            orders: What to send.
+            known: What the journal had of the orders when the caller asked, by name; then it is
+                not asked again before they are signed. None has it asked.
 
         Raises:
             SigningKeyError: A well-known test key on a chain that is not local.
         """
         require_usable(signer, self.chain)
-        tickets = [Ticket(order) for order in orders]
-        steps.accepted(tickets)
+        if known is None:
+            tickets = [Ticket(order) for order in orders]
+        else:
+            tickets = [
+                Ticket(order, is_looked_up=True, known=known.get(order.name)) for order in orders
+            ]
+        telling.accepted(tickets)
         self._lane(signer).put(tickets)
         return tickets
 
-    def send(self, signer: Signer, order: Order) -> Receipt:
-        """Submit one order and wait until it is included.
+    def send(
+        self, signer: Signer, order: Order, *, known: Mapping[Name, Record] | None = None
+    ) -> Receipt:
+        """Submit one order and wait until it is included; arguments as in `submit`.
 
         Raises:
             ContractRevertedError: The contract refuses. Without `transaction_hash` nothing was
@@ -105,7 +132,7 @@ class Outbox:
             TransactionRefusedError: The node refuses what was signed. A repeat sends it again.
             OutcomeUnknownError: It was sent and its fate is open: repeat it, or `resolve` it.
         """
-        return self.submit(signer, [order])[0].result(self.wait_seconds)
+        return self.submit(signer, [order], known=known)[0].result(self.wait_seconds)
 
     def rejoin(self, signer: Signer, record: Record) -> Ticket:
         """A ticket for a write that is in flight already."""
@@ -149,26 +176,29 @@ class Outbox:
         Returns:
             A function that ends it.
         """
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        return self._environment.listeners.add(listener)
 
-    def tell(self, change: Change) -> None:
-        """Call the listeners. What one raises is logged, for payments do not wait on it."""
-        for listener in list(self._listeners):
-            try:
-                listener(change)
-            except Exception:  # noqa: BLE001 - whatever a listener does, payments go on
-                _log.exception("a listener failed at %s", change)
-
-    def in_flight(self) -> int:
-        """How many orders of this process are in no block yet."""
+    def telemetry(self) -> OutboxState:
+        """How it stands, for those who scrape metrics."""
         with self._guard:
-            return sum(lane.in_flight() for lane in self._lanes.values())
+            lanes = list(self._lanes.values())
+        url = self.journal.store.engine.url
+        return OutboxState(
+            chain_id=self.chain.chain_id,
+            in_flight=sum(lane.in_flight() for lane in lanes),
+            unwatched_seconds=max((lane.unwatched_seconds() for lane in lanes), default=0.0),
+            # One in memory is nobody else's.
+            journal=(url if url.database else id(self.journal.store), self.journal.chain_row),
+            depth=self._depth,
+        )
 
-    def unwatched_seconds(self) -> float:
-        """Since when the longest nobody could look at what a key has in flight; 0 if nothing is."""
-        with self._guard:
-            return max((lane.watch.unwatched_seconds() for lane in self._lanes.values()), default=0)
+    def _depth(self) -> dict[str, int]:
+        depth = self.journal.reader.depth()
+        return {
+            state.name.lower(): depth.get(state, 0)
+            for state in WriteState
+            if state < WriteState.FINAL
+        }
 
     def close(self, wait_seconds: float = 10.0) -> None:
         """End the threads. What is in flight stays in the journal for `resume`.
@@ -185,5 +215,5 @@ class Outbox:
         with self._guard:
             lane = self._lanes.get(signer.address)
             if lane is None:
-                lane = self._lanes[signer.address] = Lane(self, signer)
+                lane = self._lanes[signer.address] = Lane(self._environment, signer)
             return lane

@@ -18,7 +18,7 @@ from tael.errors import (
     UnknownRevertError,
 )
 from tael.events import PaymentSkipped, decode, topic_of
-from tael.journal import Outcome, State
+from tael.journal import Outcome, WriteState
 from tael.raw_transaction import read_plain
 from tael.rpc import exchange
 
@@ -183,7 +183,7 @@ def refusal_of(data: bytes, receipt: Any) -> ContractRevertedError:
 
 
 def item_outcomes(
-    items: Sequence[Record], receipt: Any, state: State, refusal: bytes | None
+    items: Sequence[Record], receipt: Any, state: WriteState, refusal: bytes | None
 ) -> list[Outcome]:
     """What became of each payment of a batch.
 
@@ -224,7 +224,7 @@ def item_outcomes(
         outcomes.append(
             Outcome(
                 item.id,
-                state if why is None else State.REFUSED,
+                state if why is None else WriteState.REFUSED,
                 transaction_hash=receipt["transactionHash"],
                 block_number=int(receipt["blockNumber"], 16),
                 block_hash=receipt["blockHash"],

@@ -15,7 +15,7 @@ from tael.rpc import exchange
 
 if TYPE_CHECKING:
     from tael.chain import Chain
-    from tael.journal import Order
+    from tael.journal import Name, Order
     from tael.outbox.fees import FeePolicy
     from tael.rpc import RpcResponse
 
@@ -40,7 +40,13 @@ class View:
     mined: int
     fees: dict[str, int]
     gas_limit: int
-    estimates: dict[tuple[str, str, int], int | TaelError] = field(default_factory=dict)
+    estimates: dict[Name, int | TaelError] = field(default_factory=dict)
+
+    def gas_of(self, order: Order) -> int:
+        """The gas limit an order's transaction gets."""
+        estimate = self.estimates.get(order.name)
+        gas = estimate if isinstance(estimate, int) else order.gas
+        return self.gas_limit if gas is None or gas > self.gas_limit else gas
 
 
 def look(chain: Chain, fees: FeePolicy, address: str, orders: Sequence[Order]) -> View:

@@ -61,6 +61,8 @@ def escape(text: str) -> str:
         >>> escape("pay\u202etxt")
         'pay\\u{202e}txt'
     """
+    if text.isascii() and text.isprintable() and "\\" not in text:
+        return text
     return "".join(_escape_character(character) for character in text)
 
 

@@ -6,9 +6,7 @@ Source: EIP-712, ERC-2098; the contracts ``Directory`` and ``PaymentEscrow``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from eth_account.messages import encode_typed_data
+from typing import TYPE_CHECKING
 
 from tael.addresses import address_bytes, checksummed
 from tael.errors import (
@@ -23,7 +21,6 @@ from tael.errors import (
     WrongContractError,
     WrongSignerError,
 )
-from tael.hashing import keccak
 from tael.qr.findings import CodeWarning
 from tael.qr.model import MerchantCode, PromptedTip
 from tael.qr.names import (
@@ -33,16 +30,15 @@ from tael.qr.names import (
     list_imitated_names,
     show,
 )
-from tael.qr.signing import build_dynamic_message, build_static_message, list_names
+from tael.qr.signing import list_names
 from tael.qr.tael_templates import SIGNER_CHECK_BYTES, TaelPayload, read_templates, to_address
 from tael.signatures import recover
+from tael.typed_data import Message, dynamic_code, escrow_domain, static_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 __all__ = ["MerchantEntry", "VerifiedCode", "verify"]
-
-_SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 @dataclass(frozen=True)
@@ -196,29 +192,19 @@ def verify(
 
 def _build_expected(
     code: MerchantCode, payload: TaelPayload, entry: MerchantEntry, token: str | None
-) -> dict[str, Any]:
+) -> Message:
+    domain = escrow_domain(payload.chain_id, payload.escrow)
     if payload.uetr is None or payload.expires_at is None:
-        return build_static_message(
-            merchant_id=payload.merchant_id,
-            name_hash=entry.name_hash,
-            chain_id=payload.chain_id,
-            escrow=payload.escrow,
-        )
+        return static_code(domain, payload.merchant_id, entry.name_hash)
     if token is None or code.total_minor is None:
         raise SignatureMismatchError("The amount or currency was taken out after signing.")
-    return build_dynamic_message(
-        merchant_id=payload.merchant_id,
-        token=token,
-        amount_minor=code.total_minor,
-        uetr=payload.uetr,
-        expires_at=payload.expires_at,
-        chain_id=payload.chain_id,
-        escrow=payload.escrow,
+    return dynamic_code(
+        domain, payload.merchant_id, token, code.total_minor, payload.uetr, payload.expires_at
     )
 
 
-def _check_signature(payload: TaelPayload, message: dict[str, Any], entry: MerchantEntry) -> None:
-    recovered = _recover(message, payload.signature)
+def _check_signature(payload: TaelPayload, message: Message, entry: MerchantEntry) -> None:
+    recovered = recover(message.digest, (payload.signature[:32], payload.signature[32:]))
     if recovered == address_bytes(to_address(entry.signer, "signer")):
         return
     if recovered is not None and recovered[:SIGNER_CHECK_BYTES] == payload.signer_check:
@@ -230,13 +216,6 @@ def _check_signature(payload: TaelPayload, message: dict[str, Any], entry: Merch
         "The code was altered after the merchant signed it (amount, currency, merchant, UETR or "
         "expiry). Do not pay it."
     )
-
-
-def _recover(message: dict[str, Any], signature: bytes) -> bytes | None:
-    """The address that made a compact signature, or None when nobody can have."""
-    signable = encode_typed_data(full_message=message)
-    digest = keccak(b"\x19" + signable.version + signable.header + signable.body)
-    return recover(digest, (signature[:32], signature[32:]))
 
 
 def _find_token(code: MerchantCode, token_for_currency: Mapping[str, str]) -> str | None:

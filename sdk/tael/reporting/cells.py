@@ -11,8 +11,9 @@ __all__ = ["cell", "in_pieces", "utc", "without_guard"]
 
 # What spreadsheets take for the beginning of a formula; a full-width sign is one to some of them.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-_LONG_WORD = re.compile(r"([^\s-]{20,})")
-_PIECE = re.compile(r".{8}(?=.{4})|.+")
+# Prose keeps its words whole; an account number in capitals is shorter than an address.
+_LONG_WORD = re.compile(r"([^\s_-]{20,}|[^\sa-z_-]{12,})")
+_GROUP = re.compile(r".{8}(?=.{4})|.+")
 
 
 def cell(text: str) -> str:
@@ -32,13 +33,19 @@ def in_pieces(text: str) -> str:
     """HTML of a text: hidden characters are shown, and a long word may go on in the next line.
 
     An address or a hash breaks between groups of eight, so no line of it has fewer than four
-    characters; what is copied from the page is whole.
+    characters; a name breaks between its words. What is copied from the page is whole.
     """
+    parts = _LONG_WORD.split(text)
     pieces = (
-        _PIECE.findall(part) if _LONG_WORD.fullmatch(part) else [part]
-        for part in _LONG_WORD.split(text)
+        _split(part) if number % 2 else re.split(r"(?<=_)", part)
+        for number, part in enumerate(parts)
     )
     return "".join("<wbr>".join(map(escape_html, each)) for each in pieces)
+
+
+def _split(word: str) -> list[str]:
+    names = re.split(r"(?<=[a-z])(?=[A-Z])", word) if word.isalpha() else [word]
+    return names if len(names) > 1 else _GROUP.findall(word)
 
 
 def utc(unix_seconds: int) -> str:

@@ -79,17 +79,16 @@ def as_html(statement: Statement) -> Iterator[str]:
 
 
 def _facts(statement: Statement) -> Iterator[str]:
-    since = "the first block" if statement.since is None else utc(statement.since)
-    before = "the last block" if statement.before is None else f"before {utc(statement.before)}"
+    since, before = statement.since, statement.before
     facts = {
-        "From": since,
-        "To": before,
+        "From": "the first block" if since is None else _time(since),
+        "To": "the last block" if before is None else f"before {_time(before)}",
         "Movements": f"{statement.movements:,}",
-        "Made at block": f"{statement.block_number}, {utc(statement.block_time)}",
-        "Its hash": statement.block_hash,
+        "Made at block": f"{statement.block_number}, {_time(statement.block_time)}",
+        "Its hash": in_pieces(statement.block_hash),
     }
     for name, value in facts.items():
-        yield f"<dt>{name}</dt><dd>{in_pieces(value)}</dd>\n"
+        yield f"<dt>{name}</dt><dd>{value}</dd>\n"
 
 
 def _warnings(statement: Statement) -> Iterator[str]:
@@ -140,6 +139,10 @@ def _counterparties(statement: Statement, addresses: list[str]) -> Iterator[str]
             name = escape_html(statement.name_of(address)) or _short(address)
             yield f"<dt>{name}</dt><dd><code>{in_pieces(address)}</code></dd>\n"
         yield "</dl>\n"
+
+
+def _time(unix_seconds: int) -> str:
+    return f"<time>{utc(unix_seconds)}</time>"
 
 
 def _short(address: str | None) -> str:

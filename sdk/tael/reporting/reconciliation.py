@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from tael.errors import InvalidInputError
 from tael.index.deployed import read_cursor
-from tael.index.kinds import Kind
+from tael.index.movement_kinds import MovementKind
 from tael.money import Currency, Money
 from tael.reporting.bank_file import BadRow, BankRow, RowState
 from tael.reporting.references import References
@@ -326,7 +326,7 @@ class _Comparison:
                 yield key, _Entry("payment", row.id, money, state, row.receipt)
 
     def _transfers(self) -> Iterator[_Entry]:
-        kinds = {int(Kind.TRANSFER): "transfer", int(Kind.REDEEM): "redeem"}
+        kinds = {int(MovementKind.TRANSFER): "transfer", int(MovementKind.REDEEM): "redeem"}
         for account, currency in self._currencies.items():
             rows = self._connection.execute(
                 sa.select(movements).where(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from tael.journal.records import State
+from tael.journal.records import WriteState
 from tael.store.tables import chains, writes
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class References:
                     chains.c.genesis_hash == self._manifest.genesis_hash,
                     writes.c.participant == self._participant,
                     writes.c.subject.in_(subjects[start : start + _CHUNK]),
-                    writes.c.state != State.REFUSED,
+                    writes.c.state != WriteState.REFUSED,
                 )
                 .order_by(writes.c.id)
             ):

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from tael.addresses import require_address
 from tael.errors import InvalidInputError, LedgerError
 from tael.index.deployed import read_cursor
-from tael.index.kinds import Standing
+from tael.index.movement_kinds import ReceiptStatus
 from tael.money import Currency
 from tael.reporting.references import References
 from tael.store.tables import blocks, movements, receipts
@@ -205,7 +205,7 @@ def _last_block(index: Index, connection: sa.Connection, end: int) -> int:
         .where(
             receipts.c.deployment == index.deployed.id,
             receipts.c.id < end,
-            receipts.c.standing == Standing.STANDS,
+            receipts.c.status == ReceiptStatus.STANDS,
         )
         .order_by(receipts.c.id.desc())
         .limit(1)

@@ -210,9 +210,9 @@ class Balances:
         token = self._gateway.token(amount.currency)
         nonce = self._writer.identity.identifiers.transfer_nonce(reference)
         intent = Intent(TRANSFER, (payer, payee, amount.amount_minor), nonce)
-        first = self._writer.recall(token, intent, reference)
-        if first is not None:
-            return first
+        known = self._writer.look_up(token, intent, reference)
+        if known.first is not None:
+            return known.first
         valid_before = self._gateway.now() + valid_seconds
         message = (payer, payee, amount.amount_minor, 0, valid_before, nonce)
         digest = transfer_digest(self._domain(token.address), *message)
@@ -233,7 +233,7 @@ class Balances:
             reference=reference,
             intent=replace(intent, valid_before=valid_before),
             find_first=find_first,
-            is_new=True,
+            known=known,
         )
 
     def cancel_transfer(self, currency: str | Currency, *, reference: str) -> Written:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tael.contracts.calls import Contract
     from tael.money import Currency
     from tael.services.gateway import Gateway
-    from tael.services.writer import Writer
+    from tael.services.writer import LookedUp, Writer
     from tael.signers import Signer
 
 MAX_ENTRIES = 256
@@ -313,9 +313,9 @@ class Directory:
         made_by: tuple[Any, ...],
     ) -> Written:
         """Set the entries of a list that stand otherwise; `reads` says how they stand."""
-        first = self._writer.recall(self._gateway.escrow, intent, reference)
-        if first is not None:
-            return first
+        known = self._writer.look_up(self._gateway.escrow, intent, reference)
+        if known.first is not None:
+            return known.first
         now = self._gateway.read_many(reads)
         changed = [entry for entry, old in zip(wanted, now, strict=True) if entry != _plain(old)]
         return self._set(
@@ -325,6 +325,7 @@ class Directory:
             is_set=lambda: not changed,
             made_by=made_by,
             gas=self._gas(intent.verb, len(changed)),
+            known=known,
         )
 
     def _gas(self, verb: str, entries: int = 0) -> int | None:
@@ -343,12 +344,13 @@ class Directory:
         is_set: Callable[[], bool],
         made_by: tuple[Any, ...],
         gas: int | None = None,
+        known: LookedUp | None = None,
     ) -> Written:
         """Write a state, unless it is there already: then the event that made it is the result."""
         gateway = self._gateway
-        first = self._writer.recall(gateway.escrow, intent, reference)
-        if first is not None:
-            return first
+        known = known or self._writer.look_up(gateway.escrow, intent, reference)
+        if known.first is not None:
+            return known.first
         if is_set():
             event = gateway.find_last(gateway.escrow, *made_by)
             if event is None:
@@ -363,6 +365,7 @@ class Directory:
             reference=reference,
             intent=intent,
             gas=gas,
+            known=known,
         )
         return self._writer.written(receipt, reference, intent.subject)
 

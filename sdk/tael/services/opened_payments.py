@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tael.errors import IdempotencyConflictError
 from tael.events import PaymentAuthorized, PaymentCharged, PaymentOpened, opened_in, topic_of
-from tael.journal.openings import OpeningsTable
+from tael.journal.opened_payments import OpenedPaymentsTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,9 +95,9 @@ class OpenedPayments:
         return found if found is not None and self._exists(found) else None
 
     @property
-    def _table(self) -> OpeningsTable:
+    def _table(self) -> OpenedPaymentsTable:
         journal = self._writer.journal
-        return OpeningsTable(journal.store, journal.chain_row, self._gateway.escrow.address)
+        return OpenedPaymentsTable(journal.store, journal.chain_row, self._gateway.escrow.address)
 
     def _catch_up(self, issuer: str, *, at_most_every: float = 0.0) -> None:
         now = time.monotonic()

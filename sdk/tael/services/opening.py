@@ -10,7 +10,7 @@ from tael.errors import ContractRevertedError, IdempotencyConflictError, Invalid
 from tael.events import PaymentAuthorized, PaymentCharged
 from tael.identifiers import check_reference
 from tael.journal import Item
-from tael.journal.journal import conflict as reference_conflict
+from tael.journal import conflict as reference_conflict
 from tael.models import BatchOutcome
 from tael.services.batches import Batches, chunks, require_once, with_subject
 from tael.services.intents import opening_intent
@@ -18,12 +18,12 @@ from tael.services.opened_payments import conflict
 from tael.signatures import compact, is_signed_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Literal
 
     from tael.errors import TaelError
     from tael.events import Event, PaymentOpened
-    from tael.journal import Order
+    from tael.journal import Name, Order, Record
     from tael.models import CodeProof, Consent, SignedPayment, Written
     from tael.outbox import Ticket
     from tael.services.batches import Parties
@@ -73,9 +73,9 @@ class Opening:
         if is_issuer:
             self._require_own_reference(terms, reference)
         intent = opening_intent(verb, terms, payment_id)
-        first = writer.recall(gateway.escrow, intent, reference)
-        if first is not None:
-            return first
+        known = writer.look_up(gateway.escrow, intent, reference)
+        if known.first is not None:
+            return known.first
         if is_issuer:
             other = self._opened.other_payment(terms, payment_id)
             if other is not None:
@@ -93,7 +93,7 @@ class Opening:
             reference=reference,
             intent=intent,
             find_first=lambda: self._find_opening(kind, payment_id),
-            is_new=True,
+            known=known,
         )
 
     def _find_opening(self, kind: type[Event], payment_id: bytes) -> PaymentOpened | None:
@@ -122,7 +122,7 @@ class Opening:
         self, verb: OpeningVerb, group: Sequence[SignedPayment]
     ) -> list[tuple[SignedPayment, Ticket | BatchOutcome]]:
         """Hand a group over; what needs no transaction has its outcome at once."""
-        outcomes = self._known(verb, group)
+        outcomes, records = self._known(verb, group)
         rest = [each for each in group if each.payment_id not in outcomes]
         outcomes |= self._under_other_payments(self._own(rest))
         orders: list[Order] = []
@@ -133,7 +133,8 @@ class Opening:
                 orders.append(self._order(verb, payment))
             except InvalidInputError as error:
                 outcomes[payment.payment_id] = BatchOutcome(payment.payment_id, None, error)
-        tickets = {ticket.order.subject or b"": ticket for ticket in self._writer.submit(orders)}
+        submitted = self._writer.submit(orders, records)
+        tickets = {ticket.order.subject or b"": ticket for ticket in submitted}
         return [(each, outcomes.get(each.payment_id) or tickets[each.payment_id]) for each in group]
 
     def _order(self, verb: OpeningVerb, payment: SignedPayment) -> Order:
@@ -188,7 +189,7 @@ class Opening:
             if payment.payment_id != payment.terms.payment_id(self._gateway.domain):
                 raise InvalidInputError(f"Payment {index} is for another escrow or chain.")
         parts = self._batches.begin("authorizeMany", (ids,), reference)
-        outcomes = self._known("authorize", payments, batch=reference)
+        outcomes, _ = self._known("authorize", payments, batch=reference)
         outcomes |= self._opened_before(
             [each for each in payments if each.payment_id not in outcomes], reference
         )
@@ -282,7 +283,7 @@ class Opening:
 
     def _known(
         self, verb: OpeningVerb, payments: Sequence[SignedPayment], *, batch: str | None = None
-    ) -> Outcomes:
+    ) -> tuple[Outcomes, Mapping[Name, Record]]:
         """What the journal has an answer to, whether ordered alone or in a batch.
 
         Args:
@@ -290,11 +291,15 @@ class Opening:
             payments: To which.
             batch: The reference of a batch, which waits for what is in flight; None leaves that
                 to the outbox.
+
+        Returns:
+            Outcomes by payment, and all that the journal has of them by name.
         """
         writer, escrow = self._writer, self._gateway.escrow
         names = {(writer.participant, each.prepared.reference, 0): each for each in payments}
         outcomes = {}
-        for name, record in writer.journal.find_many(list(names)).items():
+        found = writer.journal.find_many(list(names))
+        for name, record in found.items():
             payment = names[name]
             id_ = payment.payment_id
             intent = opening_intent(verb, payment.terms, id_)
@@ -305,7 +310,7 @@ class Opening:
             if known.is_done:
                 reference = name[1] if batch is None else batch
                 outcomes[id_] = BatchOutcome(id_, writer.written_down(known, reference), None)
-        return outcomes
+        return outcomes, found
 
     def _own(self, payments: Sequence[SignedPayment]) -> list[tuple[Terms, bytes]]:
         participant = self._writer.participant

@@ -125,10 +125,8 @@ class Operations:
         data = contract.function(name, len(arguments)).encode(*arguments)
         gateway = self._gateway
         intent = Intent("schedule", (contract.address, data))
-        if (
-            self._writer.recall(gateway.governance, intent, reference, part=SCHEDULE_PART)
-            is not None
-        ):
+        known = self._writer.look_up(gateway.governance, intent, reference, part=SCHEDULE_PART)
+        if known.first is not None:
             raise IdempotencyConflictError(
                 f"What {reference!r} scheduled was cancelled or has expired; nothing was sent. Use "
                 "a new reference to schedule it again."
@@ -142,6 +140,7 @@ class Operations:
             reference=reference,
             intent=intent,
             part=SCHEDULE_PART,
+            known=known,
         )
         written = self._writer.written(receipt, reference)
         event = next(
@@ -168,9 +167,9 @@ class Operations:
         gateway = self._gateway
         if intent is None:
             intent = Intent("execute", (operation.target, operation.data))
-        first = self._writer.recall(gateway.governance, intent, reference)
-        if first is not None:
-            return first
+        known = self._writer.look_up(gateway.governance, intent, reference)
+        if known.first is not None:
+            return known.first
         receipt = self._writer.write(
             gateway.governance,
             "execute",
@@ -178,6 +177,7 @@ class Operations:
             operation.data,
             reference=reference,
             intent=intent,
+            known=known,
         )
         return self._writer.written(receipt, reference, operation.operation_id)
 

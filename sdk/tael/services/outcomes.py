@@ -16,7 +16,7 @@ from tael.events import (
     Redeemed,
 )
 from tael.identifiers import check_reference
-from tael.journal import Fate, State
+from tael.journal import Fate, WriteState
 from tael.models import Evidence, Resolution
 from tael.outbox.receipts import receipt_in
 from tael.services.writer import found_elsewhere
@@ -68,17 +68,17 @@ class Outcomes:
     # From the journal
 
     def _one(self, record: Record) -> Resolution:
-        if record.state is State.FINAL:
+        if record.state is WriteState.FINAL:
             return _settled(record, "final", "the journal has it as final")
-        if record.state in (State.SIGNED, State.INCLUDED):
+        if record.state in (WriteState.SIGNED, WriteState.INCLUDED):
             # What waits may be included by now, and what was included undone.
             self._look()
             record = self._writer.journal.record(record.id)
-            if record.state is State.FINAL:
+            if record.state is WriteState.FINAL:
                 return _settled(record, "final", "the chain has it in a block that is final")
         if record.is_done:
             return self._done(record)
-        if record.state is State.SIGNED:
+        if record.state is WriteState.SIGNED:
             carrier = record.id if record.carrier is None else record.carrier
             signed = self._writer.journal.transactions_of(carrier)
             newest = signed[-1]
@@ -136,7 +136,7 @@ class Outcomes:
                 "submitted",
             )
         row = self._row(record)
-        if record.state is State.ACCEPTED and not (row and isinstance(row.effect, KeyEvent)):
+        if record.state is WriteState.ACCEPTED and not (row and isinstance(row.effect, KeyEvent)):
             # It may stand already, by a transaction of a journal that was lost: nothing on the
             # chain tells whose order a state came from.
             return _open(
@@ -330,7 +330,7 @@ def _open(record: Record, signed: list[SignedTransaction], why: str, status: Any
 
 
 def _refusal(record: Record) -> Any:
-    if record.state is not State.REFUSED or record.refusal is None:
+    if record.state is not WriteState.REFUSED or record.refusal is None:
         return None
     return decode_revert(record.refusal, transaction_hash=record.transaction_hash)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tael.services.balances import Balances
     from tael.services.gateway import Gateway
     from tael.services.operations import Operations
-    from tael.services.writer import Writer
+    from tael.services.writer import LookedUp, Writer
 
 
 class Participants:
@@ -126,16 +126,16 @@ class Participants:
         document_hash = self._writer.identity.identifiers.document_hash(reference, document)
         arguments = (reserve.amount_minor, document_hash, valid_before)
         intent = Intent("attest", arguments)
-        first = self._writer.recall(token, intent, reference)
-        if first is not None:
-            return first
+        known = self._writer.look_up(token, intent, reference)
+        if known.first is not None:
+            return known.first
         now = self._gateway.read(token, "attestation")
         if (now[0], now[2], now[1]) == arguments:
             event = self._find(token, ReserveAttested)
             if event is not None:
                 return self._writer.note(token, intent, event, reference)
         receipt = self._writer.write(
-            token, "attest", *arguments, reference=reference, intent=intent
+            token, "attest", *arguments, reference=reference, intent=intent, known=known
         )
         return self._writer.written(receipt, reference)
 
@@ -224,13 +224,13 @@ class Participants:
 
         # The same data could be scheduled and executed a second time, so the past is asked first.
         intent = Intent("forceTransfer", call)
-        first = self._writer.recall(token, intent, reference)
-        if first is not None:
-            return first
+        known = self._writer.look_up(token, intent, reference)
+        if known.first is not None:
+            return known.first
         event = find_first()
         if event is not None:
             return self._writer.note(token, intent, event, reference)
-        return self._delayed(token, "forceTransfer", call, reference, find_first)
+        return self._delayed(token, "forceTransfer", call, reference, find_first, known)
 
     # Internals
 
@@ -253,6 +253,7 @@ class Participants:
         arguments: tuple[object, ...],
         reference: str,
         find_first: Callable[[], Event | None],
+        known: LookedUp | None = None,
     ) -> Written:
         return self._writer.write_once(
             token,
@@ -261,6 +262,7 @@ class Participants:
             reference=reference,
             intent=Intent(name, arguments),
             find_first=find_first,
+            known=known,
         )
 
     def _delayed(
@@ -270,13 +272,14 @@ class Participants:
         arguments: tuple[object, ...],
         reference: str,
         find_first: Callable[[], Event | None],
+        known: LookedUp | None = None,
     ) -> Written | ScheduledOperation:
         if not self._operations.delay_seconds(token, name):
-            return self._once(token, name, arguments, reference, find_first)
+            return self._once(token, name, arguments, reference, find_first, known)
         intent = Intent(name, arguments, target=token)
-        done = self._writer.recall(token, intent, reference)
-        if done is not None:
-            return done
+        known = known or self._writer.look_up(token, intent, reference)
+        if known.first is not None:
+            return known.first
         operation = self._operations.find(token, name, *arguments)
         if operation is None:
             # Done before, by this very call perhaps: nobody shall announce it a second time.

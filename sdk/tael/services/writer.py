@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tael.contracts.registry import REGISTRY
@@ -16,21 +16,33 @@ from tael.errors import (
 )
 from tael.events import decode, topic_of
 from tael.identifiers import check_reference
-from tael.journal import Order, Outcome, State
-from tael.journal.journal import conflict
+from tael.journal import Order, Outcome, WriteState, conflict
 from tael.models import Written
 from tael.outbox.receipts import receipt_in
 from tael.services.intents import Intent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tael.chain import Chain, Receipt
     from tael.contracts.calls import Contract
     from tael.events import Event
-    from tael.journal import Item, Journal, Record
+    from tael.journal import Item, Journal, Name, Record
     from tael.outbox import Outbox, Ticket
     from tael.services.identity import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What the journal had of a reference when it was asked: once for a write.
+
+    Args:
+        first: The first result, if the write is done.
+        records: For the outbox, which then does not ask again before it signs.
+    """
+
+    first: Written | None
+    records: Mapping[Name, Record]
 
 
 class Writer:
@@ -120,9 +132,16 @@ class Writer:
             items=tuple(items),
         )
 
-    def submit(self, orders: Sequence[Order]) -> list[Ticket]:
-        """Hand orders to the outbox without waiting."""
-        return self.outbox.submit(self.identity.signer, orders)
+    def submit(
+        self, orders: Sequence[Order], known: Mapping[Name, Record] | None = None
+    ) -> list[Ticket]:
+        """Hand orders to the outbox without waiting.
+
+        Args:
+            orders: In the order they are sent.
+            known: What the journal had of them; None has the outbox ask it.
+        """
+        return self.outbox.submit(self.identity.signer, orders, known=known)
 
     def wait(self, ticket: Ticket) -> Receipt:
         """Wait until an order's transaction is in a block."""
@@ -137,8 +156,11 @@ class Writer:
         intent: Intent | None = None,
         part: int = 0,
         gas: int | None = None,
+        known: LookedUp | None = None,
     ) -> Receipt:
         """Send a call and wait until it is in a block; arguments as in `order`.
+
+        `known` is what `look_up` said of the reference; None has the outbox look it up.
 
         Raises:
             ContractRevertedError: The contract refused.
@@ -148,22 +170,28 @@ class Writer:
         order = self.order(
             contract, name, *arguments, reference=reference, intent=intent, part=part, gas=gas
         )
-        return self.outbox.send(self.identity.signer, order)
+        records = None if known is None else known.records
+        return self.outbox.send(self.identity.signer, order, known=records)
 
-    def recall(
+    def look_up(
         self, contract: Contract, intent: Intent, reference: str, *, part: int = 0
-    ) -> Written | None:
-        """The first result of a reference whose write is done; no node is asked.
+    ) -> LookedUp:
+        """What the journal has of a reference, the first result if it is done; no node is asked.
+
+        Hand it on to `write` or `write_once`. Whatever it says, the journal looks once more, under
+        locks, in the transaction that signs.
 
         Raises:
             IdempotencyConflictError: The reference stands for something else.
         """
-        record = self.journal.find(self.participant, check_reference(reference), part)
+        name = (self.participant, check_reference(reference), part)
+        found = self.journal.find_many([name])
+        record = found.get(name)
         if record is None:
-            return None
+            return LookedUp(None, found)
         if not record.stands_for(intent.body_hash(contract)):
             raise conflict(reference, record)
-        return self.written_down(record, reference) if record.is_done else None
+        return LookedUp(self.written_down(record, reference) if record.is_done else None, found)
 
     def written_down(self, record: Record, reference: str) -> Written:
         """What the journal says of a write that is done."""
@@ -174,7 +202,7 @@ class Writer:
             gas_used=record.gas_used or 0,
             repeated=True,
             subject=record.subject,
-            status="final" if record.state is State.FINAL else "included",
+            status="final" if record.state is WriteState.FINAL else "included",
         )
 
     def await_open(self, record: Record) -> Record:
@@ -183,7 +211,7 @@ class Writer:
         Raises:
             OutcomeUnknownError: It is still open.
         """
-        if record.state is not State.SIGNED:
+        if record.state is not WriteState.SIGNED:
             return record
         with contextlib.suppress(ContractRevertedError, TransactionRefusedError):
             self.wait(self.outbox.rejoin(self.identity.signer, record))
@@ -303,7 +331,7 @@ class Writer:
         find_first: Callable[[], Event | None],
         part: int = 0,
         gas: int | None = None,
-        is_new: bool = False,
+        known: LookedUp | None = None,
     ) -> Written:
         """Send a call that the chain takes once; if it is there already, give the first result.
 
@@ -320,14 +348,21 @@ class Writer:
                 if it finds one with another body.
             part: Where one reference stands for several transactions: which of them.
             gas: A limit that is known to suffice; None estimates.
-            is_new: Whether the journal was asked a moment ago, and does not know the reference.
+            known: What `look_up` said of the reference; None looks it up.
         """
-        first = None if is_new else self.recall(contract, intent, reference, part=part)
-        if first is not None:
-            return first
+        known = known or self.look_up(contract, intent, reference, part=part)
+        if known.first is not None:
+            return known.first
         try:
             receipt = self.write(
-                contract, name, *arguments, reference=reference, intent=intent, part=part, gas=gas
+                contract,
+                name,
+                *arguments,
+                reference=reference,
+                intent=intent,
+                part=part,
+                gas=gas,
+                known=known,
             )
         except ContractRevertedError:
             event = find_first()
@@ -341,7 +376,7 @@ def found_elsewhere(record: Record, event: Event, gas_used: int | None = None) -
     """What became of a write that another transaction than its own brought about, for good."""
     return Outcome(
         record.id,
-        State.FINAL,
+        WriteState.FINAL,
         transaction_hash=event.at.transaction_hash,
         block_number=event.at.block_number,
         block_hash=event.at.block_hash,

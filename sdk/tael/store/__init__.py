@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tael.store.database import Store, default_store_path, is_busy
+from tael.store.database import Store, default_store_path, is_busy, is_duplicate
 
-__all__ = ["Store", "default_store_path", "is_busy"]
+__all__ = ["Store", "default_store_path", "is_busy", "is_duplicate"]

@@ -13,7 +13,6 @@ import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from platformdirs import user_state_path
@@ -80,14 +79,15 @@ class Store:
         """
         target = default_store_path() if where is None else where
         if isinstance(target, str) and "://" in target:
-            scheme = urlsplit(target).scheme
+            scheme, _, rest = target.partition("://")
             if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
-                return cls(_postgresql(target.partition("://")[2]))
+                return cls(_postgresql(rest))
             if scheme != "sqlite":
                 raise ConfigurationError(
                     f"a store is a path, sqlite:///path or postgresql://…, not {scheme}://…"
                 )
-            target = sa.make_url(target).database or ":memory:"
+            with _usable_url():
+                target = sa.make_url(target).database or ":memory:"
         if str(target) == ":memory:":
             return cls.temporary()
         return cls(_sqlite(Path(target).expanduser()))
@@ -161,6 +161,11 @@ def is_busy(error: StoreError) -> bool:
     return "locked" in words or "busy" in words or "connect" in words
 
 
+def is_duplicate(error: StoreError) -> bool:
+    """Whether a row of the same name is there already: another process was quicker."""
+    return isinstance(error.__cause__, sa.exc.IntegrityError)
+
+
 def _sqlite(path: Path) -> sa.Engine:
     try:
         # References and amounts are nobody else's business.
@@ -216,13 +221,14 @@ def _postgresql(rest: str) -> sa.Engine:
         raise MissingExtraError(
             "PostgreSQL needs a driver: pip install 'tael[postgresql]'"
         ) from None
-    return sa.create_engine(
-        f"postgresql+psycopg://{rest}",
-        pool_pre_ping=True,
-        pool_size=4,
-        max_overflow=16,
-        connect_args={"options": f"-c lock_timeout={int(BUSY_SECONDS * 1000)}"},
-    )
+    with _usable_url():
+        return sa.create_engine(
+            f"postgresql+psycopg://{rest}",
+            pool_pre_ping=True,
+            pool_size=4,
+            max_overflow=16,
+            connect_args={"options": f"-c lock_timeout={int(BUSY_SECONDS * 1000)}"},
+        )
 
 
 def _bring_up_to_date(engine: sa.Engine) -> None:
@@ -250,13 +256,22 @@ def _typed_errors() -> Iterator[None]:
         yield
     except sa.exc.TimeoutError as error:
         raise StoreError("The store has no connection left; nothing was sent.") from error
-    except sa.exc.DBAPIError as error:
-        if isinstance(error, (sa.exc.IntegrityError, sa.exc.ProgrammingError, sa.exc.DataError)):
-            raise
-        words = str(error.orig).strip().splitlines()
-        raise StoreError(
-            f"The store took nothing: {words[0] if words else 'no reason given'}. Nothing was sent."
-        ) from error
+    except sa.exc.SQLAlchemyError as error:
+        words = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error).strip()
+        why = words.splitlines()[0] if words else "no reason given"
+        raise StoreError(f"The store took nothing: {why}. Nothing was sent.") from error
 
 
-__all__ = ["Store", "StoreVersionError", "default_store_path", "is_busy"]
+@contextlib.contextmanager
+def _usable_url() -> Iterator[None]:
+    try:
+        yield
+    except (sa.exc.ArgumentError, ValueError):
+        # Its own message may show the password.
+        raise ConfigurationError(
+            "The store's URL cannot be read: it is sqlite:///path or "
+            "postgresql://user:password@host:port/database, special characters as %XX."
+        ) from None
+
+
+__all__ = ["Store", "StoreVersionError", "default_store_path", "is_busy", "is_duplicate"]

@@ -5,14 +5,21 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 from weakref import WeakSet
 
-if TYPE_CHECKING:
-    from tael.chain.nodes import Nodes
-    from tael.outbox import Outbox
-
-__all__ = ["COUNTS", "Counts", "Latencies", "set_index_lag"]
+__all__ = [
+    "COUNTS",
+    "Counts",
+    "Latencies",
+    "NodeState",
+    "Nodes",
+    "Outbox",
+    "OutboxState",
+    "set_index_lag",
+]
 
 BOUNDS_SECONDS = (
     0.01,
@@ -34,6 +41,56 @@ BOUNDS_SECONDS = (
     1_800.0,
 )
 """From a local chain's block to the finality of a proof-of-stake chain that had a bad hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxState:
+    """How an outbox stands when somebody asks.
+
+    Args:
+        chain_id: Of its chain.
+        in_flight: Orders that are in no block yet.
+        unwatched_seconds: Since when nobody could look at what is in flight.
+        journal: Which journal it writes: many outboxes of a process may share one.
+        depth: Counts the journal's writes that are not final, by the name of their state.
+    """
+
+    chain_id: int
+    in_flight: int
+    unwatched_seconds: float
+    journal: Hashable
+    depth: Callable[[], Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """How a node stands when somebody asks.
+
+    Args:
+        url: Without secrets.
+        requests: How many it was sent.
+        errors: How many of them it did not answer properly.
+        is_ready: Whether it is asked now.
+    """
+
+    url: str
+    requests: int
+    errors: int
+    is_ready: bool
+
+
+class Outbox(Protocol):
+    """What is asked how it stands as long as it is open."""
+
+    def telemetry(self) -> OutboxState:
+        """How it stands."""
+
+
+class Nodes(Protocol):
+    """What is asked how its nodes stand as long as anything refers to it."""
+
+    def telemetry(self) -> Sequence[NodeState]:
+        """How each node stands."""
 
 
 class Latencies:

@@ -1,6 +1,6 @@
-"""Structured logs: named steps with fields, on the standard library's loggers.
+"""Structured logs: named events with fields, on the standard library's loggers.
 
-A step is one record whose message reads `included reference=PAY-1 block=7`, and whose attribute
+An event is one record whose message reads `included reference=PAY-1 block=7`, and whose attribute
 `tael` has the same as a dictionary. Only fields named here ever get into a record, and only plain
 values: neither a key nor a signed transaction has a name to travel under.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Fields = MutableMapping[str, Any]
 
-__all__ = ["StepLog", "configure"]
+__all__ = ["EventLog", "configure"]
 
 ROOT = "tael"
 FIELDS = (
@@ -36,16 +36,16 @@ FIELDS = (
     "node",
     "why",
 )
-"""The fields a step may have, in the order they are shown."""
+"""The fields an event may have, in the order they are shown."""
 
 Value = str | int | None
 
 _STACK_LEVEL = 5
-"""How far up whoever tells a step stands from where structlog calls the logger."""
+"""How far up whoever tells an event stands from where structlog calls the logger."""
 
 
-class StepLog:
-    """Tells steps to one of the standard library's loggers.
+class EventLog:
+    """Tells events to one of the standard library's loggers.
 
     Args:
         name: The logger's name, under `tael`.
@@ -59,19 +59,19 @@ class StepLog:
         """Whether anybody listens at this level."""
         return self._logger.isEnabledFor(level)
 
-    def tell(self, level: int, step: str, **fields: Value) -> None:
-        """Log a step.
+    def tell(self, level: int, event: str, **fields: Value) -> None:
+        """Log an event.
 
         Args:
             level: The standard library's.
-            step: What happened.
+            event: What happened.
             fields: Of those in `FIELDS`; None is left out.
         """
         if not self._logger.isEnabledFor(level):
             return
         if self._structured is None:
             self._structured = _structured(self._logger)
-        self._structured.log(level, step, **fields)
+        self._structured.log(level, event, **fields)
 
 
 def configure(
@@ -82,9 +82,9 @@ def configure(
     Only loggers under `tael` are touched. What they say goes nowhere else until this is taken back.
 
     Args:
-        json: One JSON object a line, with `time`, `level`, `logger`, `event` and the step's fields;
-            else text for people.
-        level: The lowest level that is printed: `DEBUG` shows every step of every write.
+        json: One JSON object a line, with `time`, `level`, `logger`, `event` and its fields; else
+            text for people.
+        level: The lowest level that is printed: `DEBUG` shows every event of every write.
         stream: Where to; None is standard error.
 
     Returns:
@@ -111,7 +111,7 @@ def configure(
 
 
 class _Formatter(logging.Formatter):
-    """Formats steps, and whatever else is logged under `tael`."""
+    """Formats events, and whatever else is logged under `tael`."""
 
     def __init__(self, *, as_json: bool) -> None:
         super().__init__()
@@ -127,8 +127,8 @@ class _Formatter(logging.Formatter):
             return line if trace is None else f"{line}\n{trace}"
         from structlog.processors import JSONRenderer
 
-        step = getattr(record, "tael", None) or {"event": record.getMessage()}
-        document = {"time": moment, "level": level, "logger": record.name, **step}
+        event = getattr(record, "tael", None) or {"event": record.getMessage()}
+        document = {"time": moment, "level": level, "logger": record.name, **event}
         if trace is not None:
             document["exception"] = trace
         return str(JSONRenderer()(None, "", document))

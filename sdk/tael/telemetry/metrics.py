@@ -15,7 +15,6 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector as _Collector
 
 from tael.errors import ConfigurationError, TaelError
-from tael.journal import State
 from tael.telemetry.counts import COUNTS, Counts
 
 if TYPE_CHECKING:
@@ -55,9 +54,7 @@ class Collector(_Collector):
     def collect(self) -> Iterator[Metric]:
         """All metrics as they stand."""
         yield from self._happened()
-        yield self._in_flight()
-        yield self._unwatched()
-        yield self._depth()
+        yield from self._outboxes()
         yield from self._nodes()
 
     def _happened(self) -> Iterator[Metric]:
@@ -112,55 +109,46 @@ class Collector(_Collector):
             {(str(chain_id),): lag for chain_id, lag in lags.items()},
         )
 
-    def _in_flight(self) -> Metric:
-        found: Counter[tuple[str, ...]] = Counter()
+    def _outboxes(self) -> Iterator[Metric]:
+        in_flight: Counter[tuple[str, ...]] = Counter()
+        depths: Counter[tuple[str, ...]] = Counter()
+        unwatched: dict[tuple[str, ...], float] = {}
+        seen = set()
         for outbox in self._counts.outboxes():
-            found[(str(outbox.chain.chain_id),)] += outbox.in_flight()
-        return _family(
+            state = outbox.telemetry()
+            chain = (str(state.chain_id),)
+            in_flight[chain] += state.in_flight
+            unwatched[chain] = max(unwatched.get(chain, 0.0), state.unwatched_seconds)
+            if state.journal in seen:
+                continue
+            seen.add(state.journal)
+            try:
+                depth = state.depth()
+            except TaelError:
+                # The database is away; that shows in other places.
+                continue
+            for name, count in depth.items():
+                depths[*chain, name] += count
+        yield _family(
             GaugeMetricFamily,
             "tael_in_flight",
             "Orders of this process that are in no block yet.",
             ["chain_id"],
-            found,
+            in_flight,
         )
-
-    def _unwatched(self) -> Metric:
-        found: dict[tuple[str, ...], float] = {}
-        for outbox in self._counts.outboxes():
-            name = (str(outbox.chain.chain_id),)
-            found[name] = max(found.get(name, 0.0), outbox.unwatched_seconds())
-        return _family(
+        yield _family(
             GaugeMetricFamily,
             "tael_unwatched_seconds",
             "Since when the longest nobody could look at what is in flight.",
             ["chain_id"],
-            found,
+            unwatched,
         )
-
-    def _depth(self) -> Metric:
-        found: Counter[tuple[str, ...]] = Counter()
-        seen = set()
-        for outbox in self._counts.outboxes():
-            journal = outbox.journal
-            url = journal.store.engine.url
-            # Many clients of a process may share one journal; one in memory is nobody else's.
-            place = (url if url.database else id(journal.store.engine), journal.chain_row)
-            if place in seen:
-                continue
-            seen.add(place)
-            try:
-                depth = journal.depth()
-            except TaelError:
-                # The database is away; that shows in other places.
-                continue
-            for state in (each for each in State if each < State.FINAL):
-                found[(str(journal.chain_id), state.name.lower())] += depth.get(state, 0)
-        return _family(
+        yield _family(
             GaugeMetricFamily,
             "tael_journal_writes",
             "Writes in the journal that are not final, by state.",
             ["chain_id", "state"],
-            found,
+            depths,
         )
 
     def _nodes(self) -> Iterator[Metric]:
@@ -168,11 +156,11 @@ class Collector(_Collector):
         errors: Counter[tuple[str, ...]] = Counter()
         ready: dict[tuple[str, ...], float] = {}
         for nodes in self._counts.nodes():
-            for state in nodes.states():
+            for state in nodes.telemetry():
                 key = (state.url,)
                 requests[key] += state.requests
                 errors[key] += state.errors
-                ready[key] = max(ready.get(key, 0), float(state.health == "ready"))
+                ready[key] = max(ready.get(key, 0), float(state.is_ready))
         for family, name, meaning, values in (
             (CounterMetricFamily, "tael_node_requests", "Requests sent to a node.", requests),
             (

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from tael.webhooks.addresses import Address, Target
 
-__all__ = ["Answer", "send"]
+__all__ = ["HttpResponse", "send"]
 
 
-class Answer(NamedTuple):
+class HttpResponse(NamedTuple):
     """What a receiver answered.
 
     Attributes:
@@ -66,7 +66,7 @@ def send(
     *,
     timeout_seconds: float,
     tls: ssl.SSLContext | None = None,
-) -> Answer:
+) -> HttpResponse:
     """Post once. A redirect is an answer like any other: nobody follows it.
 
     Args:
@@ -99,7 +99,7 @@ def send(
             # The status is all there is to know: nobody reads what comes after the head.
             response = connection.getresponse()
             _left(deadline)
-            return Answer(response.status, _seconds(response.getheader("Retry-After")))
+            return HttpResponse(response.status, _seconds(response.getheader("Retry-After")))
     except (OSError, http.client.HTTPException) as error:
         if time.monotonic() >= deadline:
             raise TimeoutError(f"{target.host} did not answer in time") from error

@@ -9,7 +9,7 @@ import pytest
 
 from tael import Chain, Client
 from tael.errors import NodeUnavailableError, OutcomeUnknownError
-from tael.journal import State
+from tael.journal import WriteState
 from tael.raw_transaction import read_plain
 from tael.store import Store
 from tests.journal.lies.nodes import ALWAYS, HUGE, agreeing, alone, count_of
@@ -40,7 +40,7 @@ def test_final_stays_final_when_a_node_counts_less(
     bank = client(world, chain=connect(proxies), finality=DEEP, wait_seconds=2.5)
     transfer(bank, world, "T-1")
     mine(world, int(DEEP))
-    wait_until(lambda: record(bank, "T-1").state is State.FINAL)
+    wait_until(lambda: record(bank, "T-1").state is WriteState.FINAL)
     first = count_of(world, bank) - 1
     told: list[str] = []
     bank.listen(lambda change: told.append(change.status))
@@ -50,8 +50,8 @@ def test_final_stays_final_when_a_node_counts_less(
         proxies[0].arm("eth_getTransactionCount", lie=hex(first), times=ALWAYS)
         with pytest.raises(OutcomeUnknownError):
             transfer(bank, world, "T-3")
-        assert record(bank, "T-1").state is State.FINAL
-        assert record(bank, "T-2").state is State.INCLUDED
+        assert record(bank, "T-1").state is WriteState.FINAL
+        assert record(bank, "T-2").state is WriteState.INCLUDED
         assert "pending" not in told
     finally:
         proxies[0].calm()
@@ -80,7 +80,7 @@ def relay_what_was_overtaken(
     raw = world.signers["issuer"].sign_transaction(other)
     world.node.rpc("eth_sendRawTransaction", "0x" + raw.hex())
     manual()
-    wait_until(lambda: record(bank, reference).state is State.ACCEPTED)
+    wait_until(lambda: record(bank, reference).state is WriteState.ACCEPTED)
     world.node.rpc("evm_setAutomine", True)
     send(world.chain, world.signers["outsider"], fields["to"], fields["data"])
     world.node.rpc("evm_increaseTime", 7_200)
@@ -97,7 +97,7 @@ def test_absent_is_told_only_if_enough_nodes_show_nothing(
     proxies[0].arm("eth_blockNumber", lie="0x1", times=ALWAYS)
     found = bank.resolve("T-1")
     assert (found.state, found.status) == ("settled", "final")
-    assert record(bank, "T-1").state is State.FINAL
+    assert record(bank, "T-1").state is WriteState.FINAL
     assert received(world, before) == 100
     bank.close()
 
@@ -155,13 +155,13 @@ def test_what_another_sent_is_kept_when_it_is_final(world: World) -> None:
     second = client(world, finality=DEEP, store=Store.temporary())
     again = transfer(second, world, "T-1")
     assert (again.transaction_hash, again.repeated) == (written.transaction_hash, True)
-    assert record(second, "T-1").state is State.REFUSED
+    assert record(second, "T-1").state is WriteState.REFUSED
     found = second.resolve("T-1")
     assert (found.state, found.status) == ("settled", "included")
-    assert record(second, "T-1").state is State.REFUSED
+    assert record(second, "T-1").state is WriteState.REFUSED
     mine(world, int(DEEP))
     assert second.resolve("T-1").status == "final"
-    assert record(second, "T-1").state is State.FINAL
+    assert record(second, "T-1").state is WriteState.FINAL
     assert transfer(second, world, "T-1").status == "final"
     for each in (first, second):
         each.close()

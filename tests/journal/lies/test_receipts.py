@@ -10,7 +10,7 @@ import pytest
 
 from tael import Chain
 from tael.errors import OutcomeUnknownError
-from tael.journal import Fate, State
+from tael.journal import Fate, WriteState
 from tests.journal.lies.nodes import ALWAYS, HUGE, agreeing, alone
 from tests.support.bank import client, held_of, received, record, record_hash, signed, transfer
 from tests.support.faulty_proxy import FaultyProxy
@@ -31,7 +31,7 @@ def test_the_receipt_of_another_transaction_settles_nothing(
     second = transfer(bank, world, "T-2", "2.00")
     assert second.transaction_hash == record_hash(bank, "T-2") != first.transaction_hash
     (only,) = signed(bank, "T-2")
-    assert (only.fate, record(bank, "T-2").state) == (Fate.FINAL, State.FINAL)
+    assert (only.fate, record(bank, "T-2").state) == (Fate.FINAL, WriteState.FINAL)
     assert bank.resolve("T-2").evidence.transaction_hashes == (second.transaction_hash,)
     assert received(world, before) == 300
     bank.close()
@@ -95,12 +95,12 @@ def test_a_payment_of_a_batch_is_accepted_only_where_the_escrow_says_so(
         proxies[0].arm("eth_getTransactionReceipt", lie=forge, times=ALWAYS)
         with pytest.raises(OutcomeUnknownError):
             bank.payments.authorize_many(payments, reference="B-1")
-        assert {record(bank, f"P-{n}").state for n in range(3)} == {State.SIGNED}
+        assert {record(bank, f"P-{n}").state for n in range(3)} == {WriteState.SIGNED}
         proxies[0].calm()
     bank._writer.outbox.wait_seconds = 20
     outcomes = bank.payments.authorize_many(payments, reference="B-1")
     assert all(each.written for each in outcomes)
-    assert {record(bank, f"P-{n}").state for n in range(3)} == {State.FINAL}
+    assert {record(bank, f"P-{n}").state for n in range(3)} == {WriteState.FINAL}
     bank.close()
 
 
@@ -124,6 +124,6 @@ def test_a_refusal_in_the_place_of_a_count_is_no_contracts(
     with pytest.raises(OutcomeUnknownError):
         transfer(bank, world, "T-1")
     proxies[0].calm()
-    wait_until(lambda: record(bank, "T-1").state is State.FINAL)
+    wait_until(lambda: record(bank, "T-1").state is WriteState.FINAL)
     assert received(world, before) == 100
     bank.close()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tael.errors import NodeUnavailableError, OutcomeUnknownError, TransactionRefusedError
-from tael.journal import Fate, State
+from tael.journal import Fate, WriteState
 from tael.outbox import FeePolicy
 from tests.journal.lies.nodes import ALWAYS, HUGE, agreeing, alone, count_of
 from tests.support.bank import client, held_of, journal_of, received, record, signed, transfer
@@ -48,7 +48,7 @@ def test_nothing_is_signed_on_nonsense(
     assert known is None or journal_of(bank).transactions_of(known.id) == []
     proxies[0].calm()
     assert transfer(bank, world, "T-1").block_number
-    assert journal_of(bank).next_nonce(bank.participant) == count_of(world, bank)
+    assert journal_of(bank).reader.next_nonce(bank.participant) == count_of(world, bank)
     bank.close()
 
 
@@ -97,7 +97,9 @@ def test_a_nonce_is_skipped_only_if_enough_nodes_say_so(
     transfer(tried, world, "T-2")
     (only,) = signed(tried, "T-2")
     assert only.nonce == count
-    assert journal_of(tried).next_nonce(tried.participant) == count_of(world, bank) == count + 1
+    assert (
+        journal_of(tried).reader.next_nonce(tried.participant) == count_of(world, bank) == count + 1
+    )
     for each in (bank, tried):
         each.close()
 
@@ -119,7 +121,9 @@ def test_a_pool_is_not_believed_to_have_more_than_can_be(
         transfer(bank, world, "T-2")
     proxies[0].calm()
     transfer(bank, world, "T-2")
-    assert count_of(world, bank) == count + 1 == journal_of(bank).next_nonce(bank.participant)
+    assert (
+        count_of(world, bank) == count + 1 == journal_of(bank).reader.next_nonce(bank.participant)
+    )
     bank.close()
 
 
@@ -142,7 +146,7 @@ def test_what_offers_too_little_for_any_pool_is_replaced(
     proxies[0].arm("eth_maxPriorityFeePerGas", lie="0x0", times=ALWAYS)
     with contextlib.suppress(TransactionRefusedError):
         transfer(bank, world, "T-1")
-    wait_until(lambda: record(bank, "T-1").state is State.FINAL)
+    wait_until(lambda: record(bank, "T-1").state is WriteState.FINAL)
     fates = [each.fate for each in signed(bank, "T-1")]
     assert fates == [Fate.DEAD, Fate.FINAL]
     assert received(world, before) == 100
@@ -164,7 +168,7 @@ def test_a_message_that_a_node_was_shown_may_be_sent_by_it(
         if body["method"] == "eth_estimateGas"
     )
     kept = record(bank, "T-1")
-    assert kept.state is State.ACCEPTED
+    assert kept.state is WriteState.ACCEPTED
     assert bank.resolve("T-1").state == "pending"
     assert bank.resolve("T-1").evidence.valid_before == kept.valid_before
     token = world.manifest.tokens["CNY"]

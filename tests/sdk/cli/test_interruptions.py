@@ -63,6 +63,23 @@ def test_exit_is_4_and_the_repeat_is_harmless_when_no_block_comes(acting, not_mi
     assert tael.json(*words)["repeated"] is True
 
 
+def test_an_interrupted_deployment_goes_on_when_it_is_run_again(acting, not_mining):
+    tael = acting("outsider")
+    words = ("deploy", "--manifest", "new.json", "--operator", not_mining.address("operator"))
+    process = tael.start(*words, "--json")
+    wait_until(lambda: pending(not_mining))
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "is written down beside new.json" in json.loads(out)["error"]["message"]
+    (first,) = pending(not_mining)
+    not_mining.node.rpc("evm_setAutomine", True)
+    not_mining.node.mine()
+    assert tael.json(*words)["complete"] is True
+    document = json.loads((tael.folder / "new.json").read_text())
+    assert document["contracts"]["governance"]["transaction_hash"] == first
+
+
 @pytest.mark.threat("S06")
 def test_nothing_is_sent_twice_when_the_answer_is_lost(acting, world):
     with FaultyProxy(world.node.url).serving() as proxy:

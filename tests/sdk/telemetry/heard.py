@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Heard(logging.Handler):
-    """The steps that were told, as dictionaries with their level."""
+    """The events that were told, as dictionaries with their level."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -16,7 +16,7 @@ class Heard(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self.records.append(record)
 
-    def steps(self, *events: str) -> list[dict[str, Any]]:
+    def told(self, *events: str) -> list[dict[str, Any]]:
         return [
             record.tael | {"level": record.levelname}
             for record in self.records
@@ -24,4 +24,4 @@ class Heard(logging.Handler):
         ]
 
     def events(self) -> list[str]:
-        return [each["event"] for each in self.steps()]
+        return [each["event"] for each in self.told()]

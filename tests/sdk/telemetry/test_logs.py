@@ -19,23 +19,23 @@ from tael.errors import (
     InsufficientFundsError,
     OutcomeUnknownError,
 )
-from tael.outbox import FeePolicy
+from tael.outbox import FeePolicy, telling
 from tael.store import Store
-from tael.telemetry import steps
-from tael.telemetry.logs import FIELDS, StepLog
+from tael.telemetry import log_events
+from tael.telemetry.logs import FIELDS, EventLog
 from tests.sdk.telemetry.heard import Heard
 from tests.support.bank import DEEP, SHORTLY, client, transfer
 from tests.support.faulty_proxy import FaultyProxy
 from tests.support.waiting import wait_until
 from tests.support.world import World, cny
 
-# Steps
+# Events
 
 
 def test_a_write_is_told_at_each_of_its_steps(world: World, heard: Heard) -> None:
     with client(world) as bank:
         written = transfer(bank, world, "T-1")
-    found = heard.steps("accepted", "signed", "sent", "final")
+    found = heard.told("accepted", "signed", "sent", "final")
     assert sorted(each["event"] for each in found) == ["accepted", "final", "sent", "signed"]
     what = {
         "reference": "T-1",
@@ -54,7 +54,7 @@ def test_a_write_is_told_at_each_of_its_steps(world: World, heard: Heard) -> Non
         "level": "INFO",
     }
     (record,) = [each for each in heard.records if each.getMessage().startswith("final")]
-    assert (record.name, record.filename) == ("tael.outbox", "steps.py")
+    assert (record.name, record.filename) == ("tael.outbox", "log_events.py")
     assert record.getMessage().startswith("final reference=T-1 verb=transferWithAuthorization ")
 
 
@@ -62,10 +62,10 @@ def test_included_final_and_reorganised_are_told_apart(world: World, heard: Hear
     bank = client(world, finality=DEEP)
     written = transfer(bank, world, "T-1")
     world.node.rpc("anvil_reorg", 1, [])
-    wait_until(lambda: bank.resolve("T-1") and len(heard.steps("included")) == 2)
+    wait_until(lambda: bank.resolve("T-1") and len(heard.told("included")) == 2)
     world.node.mine()
     world.node.mine()
-    wait_until(lambda: heard.steps("final"))
+    wait_until(lambda: heard.told("final"))
     bank.close()
     events = [each for each in heard.events() if each in ("included", "reorganised", "final")]
     assert events in (
@@ -73,7 +73,7 @@ def test_included_final_and_reorganised_are_told_apart(world: World, heard: Hear
         # The node put it back into a block before anybody looked.
         ["included", "included", "final"],
     )
-    for each in heard.steps("included", "reorganised", "final"):
+    for each in heard.told("included", "reorganised", "final"):
         assert each["reference"] == "T-1"
         assert each["transaction_hash"] == written.transaction_hash
 
@@ -81,14 +81,14 @@ def test_included_final_and_reorganised_are_told_apart(world: World, heard: Hear
 def test_refusals_are_told_with_code_and_name(world: World, heard: Heard) -> None:
     with client(world) as bank, pytest.raises(InsufficientFundsError):
         transfer(bank, world, "T-1", "99999999.00")
-    (early,) = heard.steps("refused")
+    (early,) = heard.told("refused")
     assert (early["code"], early["name"]) == (InsufficientFundsError.code, "InsufficientAvailable")
     assert (early["reference"], early["level"]) == ("T-1", "WARNING")
     assert "transaction_hash" not in early
     # Simulated by nobody, it is refused in a block.
     with client(world, simulate=False) as bank, pytest.raises(ContractRevertedError) as refused:
         transfer(bank, world, "T-2", "99999999.00")
-    included = heard.steps("refused")[1:]
+    included = heard.told("refused")[1:]
     assert [each["reference"] for each in included] == ["T-2"]
     assert included[0]["transaction_hash"] == refused.value.transaction_hash
     assert included[0]["block"] == world.chain.block_number()
@@ -100,7 +100,7 @@ def test_a_conflict_is_told_once(world: World, heard: Heard) -> None:
         transfer(bank, world, "T-1")
         with pytest.raises(IdempotencyConflictError):
             transfer(bank, world, "T-1", "2.00")
-    (conflict,) = heard.steps("conflict")
+    (conflict,) = heard.told("conflict")
     assert (conflict["reference"], conflict["code"]) == ("T-1", IdempotencyConflictError.code)
 
 
@@ -111,10 +111,10 @@ def test_an_unknown_outcome_a_replacement_and_a_resumed_write_are_told(
     bank = client(world, store=store, wait_seconds=SHORTLY, fees=FeePolicy(bump_after_seconds=2))
     with pytest.raises(OutcomeUnknownError) as unknown:
         transfer(bank, world, "T-1")
-    (told,) = heard.steps("outcome unknown")
+    (told,) = heard.told("outcome unknown")
     assert told["transaction_hash"] == unknown.value.transaction_hash
-    wait_until(lambda: heard.steps("replaced"))
-    (replaced,) = heard.steps("replaced")
+    wait_until(lambda: heard.told("replaced"))
+    (replaced,) = heard.told("replaced")
     assert replaced["replaced_hash"] == unknown.value.transaction_hash
     assert replaced["transaction_hash"] != replaced["replaced_hash"]
     assert replaced["reference"] == "T-1"
@@ -125,7 +125,7 @@ def test_an_unknown_outcome_a_replacement_and_a_resumed_write_are_told(
     again = client(world, store=store)
     again.resume()
     again.close()
-    (final,) = heard.steps("final")
+    (final,) = heard.told("final")
     assert (final["reference"], final["verb"]) == ("T-1", "transferWithAuthorization")
 
 
@@ -136,7 +136,7 @@ def test_a_filled_gap_is_told(world: World, heard: Heard) -> None:
         proxy.arm("eth_getTransactionCount", lie=hex(count + 2), times=2)
         transfer(bank, world, "T-1")
         bank.close()
-    told = heard.steps("gap filled")
+    told = heard.told("gap filled")
     assert [each["nonce"] for each in told] == [count, count + 1]
     assert all("reference" not in each for each in told)
 
@@ -145,7 +145,7 @@ def test_an_overtaken_nonce_is_told(world: World, manual: Callable[[], None], he
     bank = client(world, wait_seconds=SHORTLY)
     with pytest.raises(OutcomeUnknownError):
         transfer(bank, world, "T-1")
-    (signed,) = heard.steps("signed")
+    (signed,) = heard.told("signed")
     other = world.signers["issuer"].sign_transaction(
         {
             "to": world.address("issuer"),
@@ -159,8 +159,8 @@ def test_an_overtaken_nonce_is_told(world: World, manual: Callable[[], None], he
     )
     world.node.rpc("eth_sendRawTransaction", "0x" + other.hex())
     manual()
-    wait_until(lambda: heard.steps("overtaken"))
-    (told,) = heard.steps("overtaken")
+    wait_until(lambda: heard.told("overtaken"))
+    (told,) = heard.told("overtaken")
     assert (told["nonce"], told["reference"]) == (signed["nonce"], "T-1")
     bank.close()
 
@@ -170,17 +170,17 @@ def test_a_node_that_is_left_out_is_told(world: World, heard: Heard) -> None:
         chain = Chain.connect([proxy.url, world.node.url])
         proxy.down()
         assert chain.block_number()
-        (told,) = heard.steps("node left out")
+        (told,) = heard.told("node left out")
         assert (told["node"], told["level"]) == (proxy.url, "WARNING")
         assert told["why"]
-    assert heard.steps("node in use")[0]["node"]
+    assert heard.told("node in use")[0]["node"]
 
 
 # What is never told
 
 
 def test_only_known_fields_with_plain_values_are_told(heard: Heard) -> None:
-    log = StepLog("tael.test")
+    log = EventLog("tael.test")
     log.tell(
         logging.INFO,
         "done",
@@ -198,7 +198,7 @@ def test_only_known_fields_with_plain_values_are_told(heard: Heard) -> None:
 
 
 def test_what_a_stranger_wrote_cannot_steer_a_terminal(heard: Heard) -> None:
-    steps.node_left_out("http://node", "\x1b[2Jgone\nfinal reference=PAY-1 \u202e 100%")
+    log_events.node_left_out("http://node", "\x1b[2Jgone\nfinal reference=PAY-1 \u202e 100%")
     (record,) = heard.records
     assert record.getMessage().isprintable()
     assert record.getMessage().startswith("node left out node=http://node why=")
@@ -224,12 +224,12 @@ def test_no_signature_and_no_transaction_is_told(world: World, heard: Heard) -> 
 def test_nothing_is_printed_unless_asked_for() -> None:
     code = """
 import tael
-from tael.telemetry import configure, steps
-steps.node_left_out("http://node", "it is gone")
+from tael.telemetry import configure, log_events
+log_events.node_left_out("http://node", "it is gone")
 stop = configure(json=True)
-steps.node_left_out("http://node", "it is gone")
+log_events.node_left_out("http://node", "it is gone")
 stop()
-steps.node_left_out("http://node", "it is gone")
+log_events.node_left_out("http://node", "it is gone")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == ""
@@ -238,7 +238,7 @@ steps.node_left_out("http://node", "it is gone")
 
 
 def test_nothing_is_formed_when_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
-    log = StepLog("tael.quiet")
+    log = EventLog("tael.quiet")
     logging.getLogger("tael.quiet").setLevel(logging.CRITICAL)
     monkeypatch.setattr("tael.telemetry.logs._structured", lambda _: 1 / 0)
     log.tell(logging.WARNING, "done", reference="T-1")
@@ -247,11 +247,11 @@ def test_nothing_is_formed_when_nobody_listens(monkeypatch: pytest.MonkeyPatch) 
         log.tell(logging.CRITICAL, "done")
 
 
-def test_json_lines_have_the_fields_of_the_step() -> None:
+def test_json_lines_have_the_fields_of_the_event() -> None:
     stream = io.StringIO()
     stop = telemetry.configure(json=True, level="DEBUG", stream=stream)
     try:
-        StepLog("tael.outbox").tell(logging.DEBUG, "sent", reference="T-1", nonce=7)
+        EventLog("tael.outbox").tell(logging.DEBUG, "sent", reference="T-1", nonce=7)
         logging.getLogger("tael.keeper").warning("plain %s", "words")
         try:
             raise ValueError("broken")
@@ -278,8 +278,8 @@ def test_text_lines_are_for_people_and_taken_back() -> None:
     logger, stream = logging.getLogger("tael"), io.StringIO()
     before = (logger.level, logger.propagate, list(logger.handlers))
     stop = telemetry.configure(stream=stream)
-    StepLog("tael.outbox").tell(logging.INFO, "included", reference="T-1", block=7)
-    StepLog("tael.outbox").tell(logging.DEBUG, "sent", reference="T-1")
+    EventLog("tael.outbox").tell(logging.INFO, "included", reference="T-1", block=7)
+    EventLog("tael.outbox").tell(logging.DEBUG, "sent", reference="T-1")
     logging.getLogger("tael").info("forged\n2026-01-01 warning")
     try:
         raise ValueError("broken")
@@ -295,7 +295,7 @@ def test_text_lines_are_for_people_and_taken_back() -> None:
 
 def test_an_applications_own_logging_applies(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        steps.node_left_out("http://node", "it is gone")
+        log_events.node_left_out("http://node", "it is gone")
     assert 'node left out node=http://node why="it is gone"' in caplog.text
 
 
@@ -311,11 +311,11 @@ def _seconds(moment: str) -> float:
 def test_payments_go_on_when_telling_fails(
     world: World, monkeypatch: pytest.MonkeyPatch, heard: Heard
 ) -> None:
-    monkeypatch.setattr(steps, "_named", lambda _: 1 / 0)
+    monkeypatch.setattr(telling, "log_fields", lambda _: 1 / 0)
     with client(world) as bank:
         written = transfer(bank, world, "T-1")
         assert bank.resolve("T-1").state == "settled"
         assert written.block_number
         with pytest.raises(InsufficientFundsError):
             transfer(bank, world, "T-2", "99999999.00")
-    assert "telling of a step failed" in {record.getMessage() for record in heard.records}
+    assert "telling of an event failed" in {record.getMessage() for record in heard.records}

@@ -152,7 +152,7 @@ def test_what_nobody_can_look_at_is_told_by_its_age(
         proxy.calm()
         wait_until(lambda: scrape()[name] < 1.5)
         manual()
-        wait_until(lambda: not bank._writer.outbox.in_flight())
+        wait_until(lambda: not bank._writer.outbox.telemetry().in_flight)
         assert scrape()[name] == 0
         bank.close()
 

@@ -51,15 +51,16 @@ def subscription(
     from tael import events as ev
     from tael.index import Index, Subscription
 
-    known = {kind.__name__: kind for kind in ev.EVENTS}
+    known = {kind.__name__ for kind in ev.declared()}
     unknown = [each for each in kinds or () if each not in known]
     if unknown:
-        raise UsageError(f"There is no event {unknown[0][:60]}; there are {', '.join(known)}.")
+        names = ", ".join(sorted(known))
+        raise UsageError(f"There is no event {unknown[0][:60]}; there are {names}.")
     found = Subscription(
         Index(open_store(session, store), session.manifest),
         name,
         final_only=final,
-        kinds=[known[each] for each in kinds] if kinds else None,
+        kinds=[each for each in ev.declared() if each.__name__ in kinds] if kinds else None,
     )
     if from_block is not None:
         found.restart(from_block)

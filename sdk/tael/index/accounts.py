@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from tael.addresses import checksummed
+from tael.contracts.escrow import PAYMENT_ESCROW
+from tael.contracts.token import SETTLEMENT_TOKEN
 from tael.store.tables import balances, holds, payments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["Account", "Books", "Payment", "checksummed"]
+    from tael.index.rows import Deployed
+
+__all__ = ["Account", "Accounts", "Payment", "holds_of"]
 
 MAX_PAYMENTS = 50_000
 """How many payments stay in memory: most are captured soon after they were opened."""
@@ -29,11 +32,14 @@ class Account:
         first_receipt: That names it.
         movements: How many it had.
         is_changed: Whether its row in the database is old.
-        reserved: Part of `held` that modules other than the escrow hold, by module.
+        escrowed: What the payments of each escrow hold, by `contracts.id`.
+        reserved: What the token keeps held under a module's own name; an escrow that the token
+            admitted as an ordinary module is one too.
     """
 
     __slots__ = (
         "available",
+        "escrowed",
         "first_receipt",
         "held",
         "is_changed",
@@ -53,6 +59,7 @@ class Account:
         self.held = 0
         self.movements = 0
         self.is_changed = True
+        self.escrowed: dict[int, int] = {}
         self.reserved: dict[str, int] = {}
 
 
@@ -61,6 +68,7 @@ class Payment:
 
     Attributes:
         number: `payments.number`.
+        escrow: `contracts.id` of its escrow.
         row: The rest of its row as long as it is not in the database.
     """
 
@@ -68,6 +76,7 @@ class Payment:
         "acquirer",
         "amount",
         "captured",
+        "escrow",
         "interchange_bps",
         "issuer",
         "number",
@@ -77,9 +86,16 @@ class Payment:
     )
 
     def __init__(
-        self, number: int, issuer: Account, acquirer: Account, amount: int, interchange_bps: int
+        self,
+        number: int,
+        escrow: int,
+        issuer: Account,
+        acquirer: Account,
+        amount: int,
+        interchange_bps: int,
     ) -> None:
         self.number = number
+        self.escrow = escrow
         self.issuer = issuer
         self.acquirer = acquirer
         self.amount = amount
@@ -90,52 +106,55 @@ class Payment:
         self.row: tuple[object, ...] = ()
 
 
-class Books:
+class Accounts:
     """Accounts and payments as they stand after the last receipt.
 
     Attributes:
-        accounts: By token (`contracts.id`) and participant (20 bytes).
+        by_token: Accounts by token (`contracts.id`) and participant (20 bytes).
         numbered: The same by their number.
         payments: The ones used last, by id.
         next_payment: The number of the next payment.
     """
 
-    def __init__(self, deployment: int, tokens: Iterable[int]) -> None:
-        self.deployment = deployment
-        self.accounts: dict[int, dict[bytes, Account]] = {token: {} for token in tokens}
+    def __init__(self, deployed: Deployed) -> None:
+        self.deployed = deployed
+        self.by_token: dict[int, dict[bytes, Account]] = {
+            token.number: {} for token in deployed.of_kind(SETTLEMENT_TOKEN)
+        }
         self.numbered: dict[int, Account] = {}
         self.payments: dict[bytes, Payment] = {}
         self.next_payment = 1
 
     @classmethod
-    def load(
-        cls, connection: sa.Connection, deployment: int, tokens: Iterable[int], escrow: str
-    ) -> Books:
+    def load(cls, connection: sa.Connection, deployed: Deployed) -> Accounts:
         """Read what the database has."""
-        books = cls(deployment, tokens)
+        found = cls(deployed)
         for row in connection.execute(
-            sa.select(balances).where(balances.c.deployment == deployment)
+            sa.select(balances).where(balances.c.deployment == deployed.id)
         ):
             account = Account(
                 row.account, row.token, bytes.fromhex(row.participant[2:]), row.first_receipt
             )
             account.available, account.held = row.available, row.held
             account.movements, account.is_changed = row.movements, False
-            books.accounts[row.token][account.participant] = account
-            books.numbered[row.account] = account
-        for hold in connection.execute(
-            sa.select(holds).where(holds.c.deployment == deployment, holds.c.module != escrow)
-        ):
-            books.numbered[hold.account].reserved[hold.module] = hold.amount
+            found.by_token[row.token][account.participant] = account
+            found.numbered[row.account] = account
+        escrows = {each.address: each.number for each in deployed.of_kind(PAYMENT_ESCROW)}
+        for hold in connection.execute(sa.select(holds).where(holds.c.deployment == deployed.id)):
+            account = found.numbered[hold.account]
+            if hold.reserved:
+                account.reserved[hold.module] = hold.reserved
+            if hold.module in escrows:
+                account.escrowed[escrows[hold.module]] = hold.amount
         last = connection.execute(
-            sa.select(sa.func.max(payments.c.number)).where(payments.c.deployment == deployment)
+            sa.select(sa.func.max(payments.c.number)).where(payments.c.deployment == deployed.id)
         ).scalar()
-        books.next_payment = (last or 0) + 1
-        return books
+        found.next_payment = (last or 0) + 1
+        return found
 
     def account(self, token: int, participant: bytes, receipt: int) -> Account:
         """An account, made if nobody named it before `receipt`."""
-        of_token = self.accounts[token]
+        of_token = self.by_token[token]
         found = of_token.get(participant)
         if found is None:
             number = len(self.numbered) + 1
@@ -149,12 +168,13 @@ class Books:
         for start in range(0, len(wanted), _CHUNK):
             for row in connection.execute(
                 sa.select(payments).where(
-                    payments.c.deployment == self.deployment,
+                    payments.c.deployment == self.deployed.id,
                     payments.c.id.in_(wanted[start : start + _CHUNK]),
                 )
             ):
                 payment = Payment(
                     row.number,
+                    row.escrow,
                     self.numbered[row.issuer],
                     self.numbered[row.acquirer],
                     row.amount,
@@ -170,3 +190,13 @@ class Books:
         if surplus > 0:
             for id_ in list(self.payments)[:surplus]:
                 del self.payments[id_]
+
+
+def holds_of(account: Account, deployed: Deployed) -> Iterator[tuple[str, int, int]]:
+    """What each module holds of an account, and how much of it the token keeps under its name."""
+    modules = dict(account.reserved)
+    for number, amount in account.escrowed.items():
+        address = deployed.contracts[number].address
+        yield address, amount, modules.pop(address, 0)
+    for address, amount in modules.items():
+        yield address, amount, amount

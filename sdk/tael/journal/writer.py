@@ -1,26 +1,31 @@
-"""The statements that a transaction of the journal is made of."""
+"""Inserting and updating writes, within a transaction that somebody else has begun."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from tael.errors import IdempotencyConflictError
-from tael.journal.reading import Reading
-from tael.journal.records import Fate, Item, Order, Outcome, Record, SignedTransaction, State
+from tael.journal.records import (
+    Fate,
+    Item,
+    Name,
+    Order,
+    Record,
+    SignedTransaction,
+    WriteState,
+)
 from tael.journal.rows import now_ms
-from tael.store.tables import keys, transactions, writes
-from tael.telemetry import steps
+from tael.store.tables import transactions, writes
 
 # Made once: that takes longer than to carry them out.
 _PUT_ITEM = sa.insert(writes)
 _PUT_ITEM_AGAIN = (
     sa.update(writes)
     # What is done stays done; the rest travels anew.
-    .where(writes.c.id == sa.bindparam("row"), writes.c.state < State.INCLUDED)
+    .where(writes.c.id == sa.bindparam("row"), writes.c.state < WriteState.INCLUDED)
     .values(
         carrier=sa.bindparam("new_carrier"),
         verb=sa.bindparam("new_verb"),
@@ -28,17 +33,25 @@ _PUT_ITEM_AGAIN = (
         contract=sa.bindparam("new_contract"),
         subject=sa.bindparam("new_subject"),
         valid_before=sa.bindparam("new_valid_before"),
-        state=State.SIGNED,
+        state=WriteState.SIGNED,
     )
 )
 
 
-class Statements(Reading):
-    """Inserting and updating, within a transaction that the caller has begun."""
+class JournalWriter:
+    """Inserts and updates; the caller has begun the transaction, and holds the locks it takes.
 
-    def _insert(
-        self, connection: sa.Connection, orders: Sequence[Order], state: State
+    Args:
+        chain: The chain's row in the store.
+    """
+
+    def __init__(self, chain: int) -> None:
+        self._chain = chain
+
+    def insert(
+        self, connection: sa.Connection, orders: Sequence[Order], state: WriteState
     ) -> list[Record]:
+        """Insert orders that are in no row yet."""
         if not orders:
             return []
         now = now_ms()
@@ -89,15 +102,23 @@ class Statements(Reading):
             for row, order in zip(ids, orders, strict=True)
         ]
 
-    def _put_signed(
+    def put_signed(
         self,
         connection: sa.Connection,
         key: int,
-        signed: list[tuple[Order, SignedTransaction]],
-        found: dict[tuple[str, str, int], Record],
-        fresh: set[tuple[str, str, int]],
-        known: dict[tuple[str, str, int], Record],
+        signed: Sequence[tuple[Order, SignedTransaction]],
+        known: Mapping[Name, Record],
+        fresh: Set[Name],
     ) -> list[SignedTransaction]:
+        """Insert what was signed, and bind the orders and the payments in them to it.
+
+        Args:
+            connection: In whose transaction.
+            key: The row of the key that signed.
+            signed: Orders with the transaction of each.
+            known: What the journal has of them and of their payments.
+            fresh: The orders that were inserted just now.
+        """
         if not signed:
             return []
         rows = connection.execute(
@@ -117,9 +138,9 @@ class Statements(Reading):
         ).scalars()
         self._bind(
             connection,
-            [(found[order.name], order) for order, _ in signed if order.name not in fresh],
+            [(known[order.name], order) for order, _ in signed if order.name not in fresh],
         )
-        self._put_items(connection, signed, {**known, **found})
+        self._put_items(connection, signed, known)
         return [replace(each, id=row) for row, (_, each) in zip(rows, signed, strict=True)]
 
     def _bind(self, connection: sa.Connection, pairs: Sequence[tuple[Record, Order]]) -> None:
@@ -130,7 +151,7 @@ class Statements(Reading):
             sa.update(writes)
             .where(writes.c.id == sa.bindparam("row"))
             .values(
-                state=State.SIGNED,
+                state=WriteState.SIGNED,
                 verb=sa.bindparam("new_verb"),
                 body_hash=sa.bindparam("new_body_hash"),
                 contract=sa.bindparam("new_contract"),
@@ -159,11 +180,11 @@ class Statements(Reading):
     def _put_items(
         self,
         connection: sa.Connection,
-        signed: list[tuple[Order, SignedTransaction]],
-        known: dict[tuple[str, str, int], Record],
+        signed: Sequence[tuple[Order, SignedTransaction]],
+        known: Mapping[Name, Record],
     ) -> None:
         now = now_ms()
-        new: dict[tuple[str, str, int], dict[str, Any]] = {}
+        new: dict[Name, dict[str, Any]] = {}
         again: list[dict[str, Any]] = []
         for order, each in signed:
             for item in order.items:
@@ -183,7 +204,7 @@ class Statements(Reading):
                     "subject": item.subject,
                     "valid_before": item.valid_before,
                     "carrier": each.write,
-                    "state": State.SIGNED,
+                    "state": WriteState.SIGNED,
                     "repeated": False,
                     "created_ms": now,
                     "changed_ms": now,
@@ -192,57 +213,6 @@ class Statements(Reading):
             connection.execute(_PUT_ITEM, list(new.values()))
         if again:
             connection.execute(_PUT_ITEM_AGAIN, again)
-
-    def _look_at_items(
-        self,
-        connection: sa.Connection,
-        orders: Sequence[Order],
-    ) -> tuple[
-        dict[tuple[str, str, int], Record],
-        dict[tuple[str, str, int], IdempotencyConflictError],
-    ]:
-        """What the journal has of payments in batches, and the batches in which one clashes.
-
-        Args:
-            connection: In whose transaction.
-            orders: The batches among them count.
-        """
-        names = [(order, item, item.name_of(order)) for order in orders for item in order.items]
-        clashes: dict[tuple[str, str, int], IdempotencyConflictError] = {}
-        if not names:
-            return {}, clashes
-        known = self._find(connection, [name for _, _, name in names], lock=True)
-        # What is ordered at this moment stands in the journal a moment later.
-        bodies = {order.name: order.body_hash for order in reversed(orders)}
-        for order, item, name in names:
-            record = known.get(name)
-            other = record is not None and not record.stands_for(item.body_hash)
-            if other or bodies.setdefault(name, item.body_hash) != item.body_hash:
-                clashes[order.name] = conflict(item.reference, record)
-        return known, clashes
-
-    def _lock_key(self, connection: sa.Connection, key: int) -> int:
-        nonce: int = connection.execute(
-            sa.select(keys.c.next_nonce).where(keys.c.id == key).with_for_update()
-        ).scalar_one()
-        return nonce
-
-
-def conflict(reference: str, record: Record | None) -> IdempotencyConflictError:
-    """The refusal of a reference that stands for something else.
-
-    Args:
-        reference: Which.
-        record: What it stands for; None if that is ordered at this very moment.
-    """
-    if record is not None:
-        steps.conflict(reference, record)
-    what = "" if record is None else f", {record.verb},"
-    return IdempotencyConflictError(
-        f"The reference {reference!r} stands for another order{what} already; nothing "
-        f"was sent for this one. `resolve({reference!r})` says what became of the first; use a "
-        "new reference for a new order."
-    )
 
 
 def _travelling(
@@ -263,63 +233,3 @@ def _travelling(
 def _longest(record: Record, now: Order | Item) -> int | None:
     """What was signed before may count longer than what is signed now."""
     return max((each for each in (record.valid_before, now.valid_before) if each), default=None)
-
-
-def put_outcomes(connection: sa.Connection, outcomes: Sequence[Outcome]) -> None:
-    """Write down what became of writes."""
-    now = now_ms()
-    fields = (
-        "state",
-        "transaction_hash",
-        "block_number",
-        "block_hash",
-        "log_index",
-        "gas_used",
-        "repeated",
-        "refusal",
-    )
-    update = (
-        sa.update(writes)
-        .where(writes.c.id == sa.bindparam("row"), writes.c.state < State.FINAL)
-        .values({name: sa.bindparam(f"new_{name}") for name in fields} | {"changed_ms": now})
-    )
-    # After a reorganisation an attempt that had been refused may come first and take effect, and
-    # the one that had worked be refused: a refusal never covers the effect of another transaction.
-    covering = update.where(
-        sa.or_(
-            writes.c.state < State.INCLUDED,
-            writes.c.transaction_hash.is_(None),
-            writes.c.transaction_hash == sa.bindparam("new_transaction_hash"),
-        )
-    )
-    for statement, is_refusal in ((update, False), (covering, True)):
-        rows = [
-            {"row": each.write} | {f"new_{name}": getattr(each, name) for name in fields}
-            for each in outcomes
-            if (each.state is State.REFUSED) is is_refusal
-        ]
-        if rows:
-            connection.execute(statement, rows)
-
-
-def move(
-    connection: sa.Connection, write: int, old: State, new: State, *, by: str | None = None
-) -> bool:
-    """Move a write, and what travels in it, from one state to another.
-
-    Args:
-        connection: In whose transaction.
-        write: Its row.
-        old: What is in another state stays there.
-        new: Where to.
-        by: Only what this transaction, a hash, brought there.
-
-    Returns:
-        Whether anything was moved.
-    """
-    update = sa.update(writes).where(
-        sa.or_(writes.c.id == write, writes.c.carrier == write), writes.c.state == old
-    )
-    if by is not None:
-        update = update.where(writes.c.transaction_hash == by)
-    return bool(connection.execute(update.values(state=new, changed_ms=now_ms())).rowcount)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _CHUNK = 500
 
 
-class OpeningsTable:
-    """One escrow's openings in a store.
+class OpenedPaymentsTable:
+    """The payments that were opened at one escrow, in a store.
 
     Args:
         store: The database.

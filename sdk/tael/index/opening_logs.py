@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from tael.index.rows import Deployed
 
-__all__ = ["openings"]
+__all__ = ["opening_logs"]
 
 
-def openings(
+def opening_logs(
     connection: sa.Connection, deployed: Deployed, numbers: Sequence[int]
 ) -> dict[int, bytes]:
     """The rest of the logs that opened payments, by the payment's number.
@@ -63,7 +63,7 @@ def openings(
             row.id,
             bytes.fromhex(row.issuer[2:]),
             bytes.fromhex(row.acquirer[2:]),
-            bytes.fromhex(deployed.tokens[row.token][2:]),
+            bytes.fromhex(deployed.contracts[row.token].address[2:]),
             row.terms,
         )
         for row in found

@@ -8,53 +8,37 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from tael.errors import InvalidInputError
-from tael.journal.records import Fate, Record, SignedTransaction, State
-from tael.journal.rows import (
-    CHUNK,
-    RECORD,
-    chain_row,
-    insert_once,
-    record_name,
-    record_of,
-    signed_of,
-    signed_query,
-)
+from tael.journal.records import Fate, Name, Record, SignedTransaction, WriteState
+from tael.journal.rows import CHUNK, RECORD, record_of, signed_of, signed_query
 from tael.store.tables import keys, transactions, writes
 
 if TYPE_CHECKING:
+    from tael.journal.rows import KeyRows
     from tael.store import Store
 
 
-class Reading:
-    """The part of `Journal` that changes nothing.
+class JournalReader:
+    """Finds what the journal has; changes nothing.
 
     Args:
         store: The database.
-        chain_id: EIP-155 chain id.
-        genesis_hash: Of block 0.
+        chain: The chain's row in it.
+        keys: The rows of the keys that sign there.
     """
 
-    def __init__(self, store: Store, chain_id: int, genesis_hash: str) -> None:
-        self.store = store
-        self.chain_id = chain_id
-        self._chain = chain_row(store, chain_id, genesis_hash)
-        self._keys: dict[str, int] = {}
-
-    @property
-    def chain_row(self) -> int:
-        """The chain's row in the store."""
-        return self._chain
+    def __init__(self, store: Store, chain: int, keys: KeyRows) -> None:
+        self._store = store
+        self._chain = chain
+        self._keys = keys
 
     def find(self, participant: str, reference: str, part: int = 0) -> Record | None:
         """The write that a reference stands for."""
         return self.find_many([(participant, reference, part)]).get((participant, reference, part))
 
-    def find_many(
-        self, names: Sequence[tuple[str, str, int]]
-    ) -> dict[tuple[str, str, int], Record]:
+    def find_many(self, names: Sequence[Name]) -> dict[Name, Record]:
         """The writes that references stand for, by participant, reference and part."""
-        with self.store.read() as connection:
-            return self._find(connection, names)
+        with self._store.read() as connection:
+            return self.find_in(connection, names)
 
     def parts(self, participant: str, reference: str) -> list[Record]:
         """A batch's transactions, in order."""
@@ -68,7 +52,7 @@ class Reading:
             )
             .order_by(writes.c.part)
         )
-        with self.store.read() as connection:
+        with self._store.read() as connection:
             return [record_of(row) for row in connection.execute(query)]
 
     def record(self, write: int) -> Record:
@@ -85,7 +69,7 @@ class Reading:
     def records(self, rows: Sequence[int]) -> dict[int, Record]:
         """Writes by their rows."""
         found = {}
-        with self.store.read() as connection:
+        with self._store.read() as connection:
             for start in range(0, len(rows), CHUNK):
                 query = sa.select(*RECORD).where(writes.c.id.in_(rows[start : start + CHUNK]))
                 for row in connection.execute(query):
@@ -96,13 +80,13 @@ class Reading:
     def transactions_of(self, write: int) -> list[SignedTransaction]:
         """Everything that was ever signed for a write, oldest first."""
         query = signed_query().where(transactions.c.write == write).order_by(transactions.c.id)
-        with self.store.read() as connection:
+        with self._store.read() as connection:
             return [signed_of(row) for row in connection.execute(query)]
 
     def items_of(self, write: int) -> list[Record]:
         """The payments that travel in a batch's transaction."""
         query = sa.select(*RECORD).where(writes.c.carrier == write).order_by(writes.c.id)
-        with self.store.read() as connection:
+        with self._store.read() as connection:
             return [record_of(row) for row in connection.execute(query)]
 
     def open_writes(self, participant: str) -> Iterator[Record]:
@@ -113,15 +97,15 @@ class Reading:
                 sa.select(*RECORD)
                 .where(
                     writes.c.chain == self._chain,
-                    writes.c.state < State.FINAL,
+                    writes.c.state < WriteState.FINAL,
                     writes.c.id > last,
                     writes.c.participant == participant,
-                    writes.c.state.in_((State.SIGNED, State.INCLUDED)),
+                    writes.c.state.in_((WriteState.SIGNED, WriteState.INCLUDED)),
                 )
                 .order_by(writes.c.id)
                 .limit(CHUNK)
             )
-            with self.store.read() as connection:
+            with self._store.read() as connection:
                 rows = [record_of(row) for row in connection.execute(query)]
             yield from rows
             if len(rows) < CHUNK:
@@ -130,8 +114,8 @@ class Reading:
 
     def next_nonce(self, address: str) -> int:
         """The nonce after the last one that this journal gave out for a key."""
-        query = sa.select(keys.c.next_nonce).where(keys.c.id == self._key(address))
-        with self.store.read() as connection:
+        query = sa.select(keys.c.next_nonce).where(keys.c.id == self._keys.row(address))
+        with self._store.read() as connection:
             return int(connection.execute(query).scalar_one())
 
     def open_transactions(
@@ -141,7 +125,7 @@ class Reading:
         query = (
             signed_query()
             .where(
-                transactions.c.key == self._key(address),
+                transactions.c.key == self._keys.row(address),
                 transactions.c.state == fate,
                 transactions.c.state < Fate.FINAL,
                 transactions.c.nonce >= first_nonce,
@@ -149,7 +133,7 @@ class Reading:
             .order_by(transactions.c.nonce, transactions.c.id)
             .limit(limit)
         )
-        with self.store.read() as connection:
+        with self._store.read() as connection:
             return [signed_of(row) for row in connection.execute(query)]
 
     def transactions_between(self, address: str, first: int, end: int) -> list[SignedTransaction]:
@@ -157,7 +141,7 @@ class Reading:
         query = (
             signed_query()
             .where(
-                transactions.c.key == self._key(address),
+                transactions.c.key == self._keys.row(address),
                 transactions.c.nonce >= first,
                 transactions.c.nonce < end,
                 transactions.c.state != Fate.DEAD,
@@ -165,31 +149,25 @@ class Reading:
             .order_by(transactions.c.nonce, transactions.c.id)
             .limit(CHUNK)
         )
-        with self.store.read() as connection:
+        with self._store.read() as connection:
             return [signed_of(row) for row in connection.execute(query)]
 
-    def depth(self) -> dict[State, int]:
+    def depth(self) -> dict[WriteState, int]:
         """How many writes are not final, by state."""
         query = (
             sa.select(writes.c.state, sa.func.count())
-            .where(writes.c.chain == self._chain, writes.c.state < State.FINAL)
+            .where(writes.c.chain == self._chain, writes.c.state < WriteState.FINAL)
             .group_by(writes.c.state)
         )
-        with self.store.read() as connection:
-            return {State(state): count for state, count in connection.execute(query)}
+        with self._store.read() as connection:
+            return {WriteState(state): count for state, count in connection.execute(query)}
 
-    # Internals
-
-    def _find(
-        self,
-        connection: sa.Connection,
-        names: Sequence[tuple[str, str, int]],
-        *,
-        lock: bool = False,
-    ) -> dict[tuple[str, str, int], Record]:
-        """Writes by name; locked, they stay as they are until the transaction ends."""
+    def find_in(
+        self, connection: sa.Connection, names: Sequence[Name], *, lock: bool = False
+    ) -> dict[Name, Record]:
+        """Writes by name, in a transaction; locked, they stay as they are until it ends."""
         wanted = set(names)
-        found: dict[tuple[str, str, int], Record] = {}
+        found: dict[Name, Record] = {}
         by_owner: dict[str, dict[str, None]] = {}
         for participant, reference, _ in names:
             by_owner.setdefault(participant, {})[reference] = None
@@ -208,25 +186,6 @@ class Reading:
                     query = query.order_by(writes.c.id).with_for_update()
                 for row in connection.execute(query):
                     record = record_of(row)
-                    if record_name(record) in wanted:
-                        found[record_name(record)] = record
+                    if record.name in wanted:
+                        found[record.name] = record
         return found
-
-    def _key(self, address: str) -> int:
-        if address not in self._keys:
-            with self.store.write() as connection:
-                query = sa.select(keys.c.id).where(
-                    keys.c.chain == self._chain, keys.c.address == address
-                )
-                row = connection.execute(query).scalar()
-                if row is None:
-                    row = insert_once(
-                        connection,
-                        self.store,
-                        keys,
-                        {"chain": self._chain, "address": address, "next_nonce": 0},
-                        ["chain", "address"],
-                        query,
-                    )
-            self._keys[address] = row
-        return self._keys[address]

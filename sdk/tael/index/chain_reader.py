@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from tael.chain import Chain
     from tael.chain.jsonrpc import Call
 
-__all__ = ["Node"]
+__all__ = ["ChainReader"]
 
 _HEADERS_PER_REQUEST = 250
 
 
-class Node:
+class ChainReader:
     """Reads one deployment's logs.
 
     Args:
@@ -62,7 +62,7 @@ class Node:
                     continue
                 if header.number != number:
                     raise NodeUnavailableError(
-                        f"the node gives block {header.number} where {number} was asked for"
+                        f"the node answers with block {header.number} where {number} was asked for"
                     )
                 found[number] = header
         return found
