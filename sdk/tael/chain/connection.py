@@ -331,24 +331,6 @@ class Chain:
                 "the node gives no valid accounts; try again later"
             ) from error
 
-    def contract(self, name: str, address: str) -> Any:
-        """A web3 contract with the ABI that ships with the package."""
-        from tael.chain.web3_reads import contract_at
-
-        return contract_at(self, name, address)
-
-    def call(self, function: Any, **options: Any) -> Any:
-        """Call a web3 contract's function."""
-        from tael.chain.web3_reads import call
-
-        return call(self, function, **options)
-
-    def logs(self, addresses: Sequence[str], **options: Any) -> Iterator[Any]:
-        """Read logs through web3."""
-        from tael.chain.web3_reads import logs
-
-        return logs(self, addresses, **options)
-
     def read(self, request: Callable[[], Result]) -> Result:
         """Run something that only reads, and run it again while the node stumbles.
 

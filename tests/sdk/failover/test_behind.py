@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import pytest
 
 from tael.chain import node as node_module
 from tael.errors import NodeUnavailableError
-from tael.rpc import exchange
+from tael.rpc import exchange, request
 from tael.testing import Node
 from tests.sdk.failover.connecting import connect, rest, standings
 from tests.support.faulty_proxy import FaultyProxy
@@ -60,7 +59,6 @@ def test_read_is_unavailable_when_only_a_stale_node_is_left(
     proxies: list[FaultyProxy], node: Node
 ) -> None:
     chain = connect(proxies[:2])
-    checked: Any = signer(3).address
     proxies[1].freeze()
     receipt = send(chain, signer(3), None, creation(ECHO))
     node.mine(10)
@@ -68,10 +66,10 @@ def test_read_is_unavailable_when_only_a_stale_node_is_left(
     proxies[0].down()
     # The nonce it would tell is an old one: two transactions would share it.
     with pytest.raises(NodeUnavailableError, match=r"is at block \d+, another was at"):
-        chain.read(lambda: chain.w3.eth.get_transaction_count(checked))
+        request(chain, "eth_getTransactionCount", signer(3).address, "latest")
     proxies[1].thaw()
-    count = chain.read(lambda: chain.w3.eth.get_transaction_count(checked))
-    assert count == int(node.rpc("eth_getTransactionCount", signer(3).address, "latest"), 16)
+    count = request(chain, "eth_getTransactionCount", signer(3).address, "latest")
+    assert count == node.rpc("eth_getTransactionCount", signer(3).address, "latest")
 
 
 @pytest.mark.threat("S12")
