@@ -172,24 +172,34 @@ def artifacts(root: Path = ROOT) -> dict[str, str]:
         CompilationError: With the compiler's messages.
     """
     compilation = compile_contracts(mocks=False, root=root)
-    texts = {name: source["content"] for name, source in compilation["sources"].items()}
-    compiler = {"version": compiler_version(root), "settings": compiler_settings(root)}
-    files: dict[str, str] = {}
-    for name, contract in sorted(compilation["contracts"].items()):
-        if contract["kind"] != "contract":
-            continue
-        artifact = {
-            "contractName": name,
-            "sourceName": contract["sourceName"],
-            "sourceHash": source_hash(texts, contract["sourceName"]),
-            "compiler": compiler,
-            "abi": contract["abi"],
-            "bytecode": contract["bytecode"],
-            "deployedBytecode": contract["deployedBytecode"],
-            "immutableReferences": contract["immutableReferences"],
-        }
-        files[f"{name}.json"] = json.dumps(artifact, indent=2) + "\n"
-    return files
+    return {
+        f"{name}.json": artifact_text(compilation, name, root)
+        for name, contract in sorted(compilation["contracts"].items())
+        if contract["kind"] == "contract"
+    }
+
+
+def artifact_text(compilation: Compilation, name: str, root: Path = ROOT) -> str:
+    """Return the text of one contract's artifact.
+
+    Args:
+        compilation: What it was compiled in.
+        name: Its Solidity name.
+        root: The checkout, for the compiler's settings.
+    """
+    contract = compilation["contracts"][name]
+    texts = {unit: source["content"] for unit, source in compilation["sources"].items()}
+    artifact = {
+        "contractName": name,
+        "sourceName": contract["sourceName"],
+        "sourceHash": source_hash(texts, contract["sourceName"]),
+        "compiler": {"version": compiler_version(root), "settings": compiler_settings(root)},
+        "abi": contract["abi"],
+        "bytecode": contract["bytecode"],
+        "deployedBytecode": contract["deployedBytecode"],
+        "immutableReferences": contract["immutableReferences"],
+    }
+    return json.dumps(artifact, indent=2) + "\n"
 
 
 def write_artifacts(root: Path = ROOT) -> list[str]:

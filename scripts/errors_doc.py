@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 
 from tael import errors
-from tael.chain.artifacts import CONTRACTS, load
 from tael.chain.reverts import BUILT_IN, SECTIONS, Refusal
+from tael.contracts.artifacts import load
+from tael.contracts.registry import REGISTRY
 from tael.errors import QrError, TaelError
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "errors.md"
@@ -77,7 +78,7 @@ def _parent(error: type[TaelError]) -> str:
 def _signatures() -> dict[str, str]:
     found = {
         entry["name"]: ", ".join(f"{each['type']} {each['name']}" for each in entry["inputs"])
-        for contract in CONTRACTS
+        for contract in REGISTRY.names
         for entry in load(contract).errors
     }
     for name, inputs in BUILT_IN.values():

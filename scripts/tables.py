@@ -1,8 +1,8 @@
-"""The two tables that say what the contracts do: docs/statuses.md and docs/payments.md.
+"""The tables that say what the contracts do: docs/statuses.md, docs/payments.md and docs/verbs.md.
 
-The rows in `rules/` are the single source: the documents are written from them, and tests/contracts
-tries every cell on a chain. A function that is added to a contract must be added there, or a test
-fails.
+The rows in `rules/` are the single source of the first two: tests/contracts tries every cell on a
+chain. The third shows the rows of `tael.contracts`. A function that is added to a contract must be
+added to both, or a test fails.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ sys.path.insert(0, str(ROOT))
 # Found only now when this file is run as a script.
 from scripts.rules.payments import DIRECTORY, MOMENTS, TRANSITIONS, VERBS  # noqa: E402
 from scripts.rules.statuses import ALLOWED, IMPOSSIBLE, NO_PARTY, STATES, STATUSES  # noqa: E402
+from tael.contracts.registry import REGISTRY  # noqa: E402
+from tael.contracts.verbs import SetsState, VerbRow  # noqa: E402
 
 
 def statuses_document() -> str:
@@ -122,6 +124,64 @@ def payments_document() -> str:
     return "\n".join(lines) + "\n"
 
 
+def verbs_document() -> str:
+    """Return the text of docs/verbs.md."""
+    lines = [
+        "# What the package knows of each function",
+        "",
+        "<!-- Written by scripts/tables.py from sdk/tael/contracts; held to the ABIs by "
+        "tests/sdk/test_registry.py. -->",
+        "",
+        "Every function that changes something, of every contract. `sent by` is the method of a "
+        "`Client` and the command;",
+        "a dash means that it is called some other way: by wallets, by modules, or through "
+        "`operations`. `known by` is what",
+        "shows on the chain that it took effect: an event under the reference's own key, or only "
+        "the state that it sets. A",
+        "list's gas limit grows with its entries; `asked` means that a node is. How to add one: "
+        "[extending.md](extending.md).",
+    ]
+    for kind in REGISTRY:
+        lines += ["", f"## {kind.name}", ""]
+        lines += _table(
+            ["function", "sent by", "known by", "gas limit", "delegate", "role"],
+            [
+                [
+                    f"`{row.function}`",
+                    _sent_by(row),
+                    _known_by(row),
+                    _gas(row),
+                    "-" if row.delegate is None else f"`{row.delegate.name}`",
+                    "-" if row.role is None else f"`{row.role}`",
+                ]
+                for row in kind.verbs
+            ],
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _sent_by(row: VerbRow) -> str:
+    if row.service is None:
+        return "-"
+    return f"`{row.service}`" + ("" if row.command is None else f", `tael {row.command}`")
+
+
+def _known_by(row: VerbRow) -> str:
+    if row.effect is None:
+        return "-"
+    if isinstance(row.effect, SetsState):
+        return "its state"
+    events = " or ".join(f"`{event.__name__}`" for event in row.effect.events)
+    return events if row.effect.total is None else f"{events}, by its total"
+
+
+def _gas(row: VerbRow) -> str:
+    if row.gas is None:
+        return "-" if row.service is None else "asked"
+    each = f" + {row.gas.each:,} each" if row.gas.each else ""
+    return f"{row.gas.fixed:,}{each}"
+
+
 def _cell(value: str) -> str:
     if value == ALLOWED:
         return "yes"
@@ -153,12 +213,15 @@ def documents(root: Path = ROOT) -> dict[Path, str]:
     return {
         root / "docs" / "statuses.md": statuses_document(),
         root / "docs" / "payments.md": payments_document(),
+        root / "docs" / "verbs.md": verbs_document(),
     }
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(description="Write docs/statuses.md and docs/payments.md.")
+    parser = argparse.ArgumentParser(
+        description="Write docs/statuses.md, docs/payments.md and docs/verbs.md."
+    )
     parser.add_argument(
         "--check", action="store_true", help="change nothing; fail when they are out of date"
     )

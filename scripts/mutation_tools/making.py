@@ -20,12 +20,13 @@ from pathlib import Path
 
 from scripts import artifacts
 from scripts.mutation_tools.branches import branch_mutants
+from tael.contracts.registry import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "mutants"
 LOCK_FILE = ROOT / "requirements-mutation.lock"
 
-TOKEN, ESCROW, GOVERNANCE = CONTRACTS = ("SettlementToken", "PaymentEscrow", "Governance")
+CONTRACTS = REGISTRY.names
 
 _ASSEMBLY = re.compile(r'assembly \("memory-safe"\) \{(.*?)\n {8}\}', re.DOTALL)
 _NUMBER = re.compile(r"(?<![\w.])(0x[0-9a-f]+|\d[\d_]*)(?![\w.])")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from scripts.mutation_tools.making import ESCROW, TOKEN, Mutant, targets
+from scripts.mutation_tools.making import CONTRACTS, Mutant, targets
 from scripts.mutation_tools.suite import SUITE
 
 REVIEWED = SUITE / "equivalent_mutants.json"
@@ -57,7 +57,7 @@ def page(
     ]
     for file, row in sorted(rows.items()):
         lines.append(_row(file.removeprefix("contracts/"), generated[file], row))
-    for contract in (TOKEN, ESCROW):
+    for contract in CONTRACTS[1:]:
         parts = [row for file, row in rows.items() if contract in parts_of[file]]
         total = sum(count for file, count in generated.items() if contract in parts_of[file])
         if parts:

@@ -13,18 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from scripts.mutation_tools.making import BUILD, ESCROW, GOVERNANCE, TOKEN, MutationError
+from scripts.mutation_tools.making import BUILD, MutationError
+from tael.contracts.registry import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITE = ROOT / "tests" / "invariants"
 
 TEST_SECONDS = 120
 
-SCENARIOS = {
-    TOKEN: "test_token_",
-    GOVERNANCE: "test_governance",
-    ESCROW: "test_escrow_",
-}
+# The scenarios of a contract stand in files that begin with its key.
+SCENARIOS = {kind.name: f"test_{kind.key}" for kind in REGISTRY}
 
 
 @dataclass(frozen=True)

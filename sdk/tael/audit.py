@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tael.client import Client
-    from tael.services.contracts import Contract
+    from tael.contracts.calls import Contract
 
 __all__ = ["Difference", "compare"]
 

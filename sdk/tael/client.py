@@ -6,18 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tael.chain import Chain, require_address
+from tael.contracts.calls import Contract
 from tael.journal import Journal
 from tael.manifest import Manifest
 from tael.outbox import FeePolicy, Finality, Outbox
 from tael.outbox.outbox import WAIT_SECONDS
 from tael.services.balances import Balances
-from tael.services.contracts import Contract
 from tael.services.directory import Directory
 from tael.services.gateway import Gateway
+from tael.services.identity import Identity
 from tael.services.operations import Operations
 from tael.services.outcomes import Outcomes
 from tael.services.participants import Participants
 from tael.services.payments import Payments
+from tael.services.writer import Writer
 from tael.signers import require_usable
 from tael.store import Store
 
@@ -114,21 +116,17 @@ class Client:
             "finality": Finality.parse(finality) if isinstance(finality, str) else finality,
             "on_step": on_step,
         }
-        self._gateway = Gateway(
-            self.chain,
-            self.manifest,
-            self._open_outbox,
-            signer,
-            participant,
-            reference_secret,
-            simulate=simulate,
+        self._identity = Identity(signer, participant, reference_secret)
+        self._gateway = gateway = Gateway(self.chain, self.manifest)
+        self._writer = writer = Writer(
+            self.chain, self._identity, self._open_outbox, simulate=simulate
         )
-        self.balances = Balances(self._gateway)
-        self.operations = Operations(self._gateway)
-        self.participants = Participants(self._gateway, self.balances, self.operations)
-        self.directory = Directory(self._gateway)
-        self.payments = Payments(self._gateway, self.directory)
-        self._outcomes = Outcomes(self._gateway, self.payments)
+        self.balances = Balances(gateway, writer)
+        self.operations = Operations(gateway, writer)
+        self.participants = Participants(gateway, writer, self.balances, self.operations)
+        self.directory = Directory(gateway, writer)
+        self.payments = Payments(gateway, writer, self.directory)
+        self._outcomes = Outcomes(gateway, writer, self.payments)
 
     @property
     def participant(self) -> str:
@@ -137,7 +135,7 @@ class Client:
         Raises:
             ConfigurationError: This client can only read and names no participant.
         """
-        return self._gateway.participant
+        return self._identity.participant
 
     # Outcomes
 
@@ -171,11 +169,11 @@ class Client:
         Returns:
             A function that ends it.
         """
-        return self._gateway.outbox.listen(listener)
+        return self._writer.outbox.listen(listener)
 
     def reference_of(self, change: Change) -> str:
         """The reference of the write that a change is about."""
-        return self._gateway.journal.record(change.write).reference
+        return self._writer.journal.record(change.write).reference
 
     def close(self, wait_seconds: float = 2.0) -> None:
         """End the client's threads and connections. What is in flight stays in the journal.
@@ -183,10 +181,10 @@ class Client:
         Args:
             wait_seconds: How long to wait for a thread that is talking to a node.
         """
-        if self._gateway.is_open:
-            self._gateway.outbox.close(wait_seconds)
+        if self._writer.is_open:
+            self._writer.outbox.close(wait_seconds)
             if self._owns_store:
-                self._gateway.journal.store.close()
+                self._writer.journal.store.close()
 
     def __enter__(self) -> Client:
         return self
@@ -222,23 +220,21 @@ class Client:
         """One of the deployment's contracts, to schedule an operation for.
 
         Args:
-            kind: ``SettlementToken``, ``PaymentEscrow`` or ``Governance``.
-            currency: Of the token.
+            kind: Its Solidity name, as ``PaymentEscrow``.
+            currency: Of a token.
 
         Raises:
-            KeyError: There is no such kind of contract.
+            KeyError: There is no such kind of contract, or none stands in this deployment.
         """
-        if currency is not None:
-            return self._gateway.token(currency)
-        return {"PaymentEscrow": self._gateway.escrow, "Governance": self._gateway.governance}[kind]
+        return self._gateway.contract(kind, currency)
 
     def uetr(self, reference: str) -> bytes:
         """The UETR that this participant's reference gives, 16 bytes: for a dynamic code."""
-        return self._gateway.identifiers.uetr(reference)
+        return self._identity.identifiers.uetr(reference)
 
     def merchant_id(self, merchant: str) -> bytes:
         """The id of the merchant that this acquirer knows by `merchant`, 32 bytes."""
-        return self._gateway.identifiers.merchant_id(merchant)
+        return self._identity.identifiers.merchant_id(merchant)
 
     def __repr__(self) -> str:
         who = "read only" if self.signer is None else self.participant

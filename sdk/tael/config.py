@@ -107,7 +107,7 @@ class Settings:
             **(os.environ if environment is None else environment),
         }
         if network and not _NETWORK.fullmatch(network):
-            raise ConfigurationError(f"{network!r:.40} is no name of a network")
+            raise ConfigurationError(f"{network!r:.40} is not the name of a network")
         known = _networks(values)
         if network and network not in known and network not in _LOCAL_NETWORKS:
             raise ConfigurationError(
@@ -208,8 +208,8 @@ def split_urls(text: str) -> tuple[str, ...]:
         if not _is_url(url):
             which = f"URL {number} of {len(found)}" if len(found) > 1 else "the URL"
             raise ConfigurationError(
-                f"{which} in TAEL_RPC_URL is none of a node: write http:// or https://, the host, "
-                "and a port up to 65535 if need be"
+                f"{which} in TAEL_RPC_URL is not the address of a node: write http:// or https://, "
+                "the host, and a port up to 65535 if need be"
             )
     return found
 
@@ -232,7 +232,7 @@ def read_env_file(path: str | Path) -> dict[str, str]:
         with file.open("rb") as opened:
             mode = os.fstat(opened.fileno()).st_mode
             if not stat.S_ISREG(mode):
-                raise ConfigurationError(f"{file} is no regular file")
+                raise ConfigurationError(f"{file} is not a regular file")
             if mode & (stat.S_IRWXG | stat.S_IRWXO):
                 raise ConfigurationError(
                     f"{file} holds keys and others can reach it (mode {stat.S_IMODE(mode):o}): "

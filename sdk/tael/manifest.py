@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from eth_utils import keccak
 
 from tael.chain.addresses import require_address
-from tael.chain.artifacts import load
+from tael.contracts.artifacts import load
 from tael.errors import AddressError, CodeMismatchError, ConfigurationError, NetworkMismatchError
 from tael.json_files import read_json
 

@@ -69,7 +69,7 @@ def _lookup(code: str | int) -> Currency:
             if exponent is None:
                 raise CurrencyUnknownError(f"{each.code} has no minor unit and cannot be settled")
             return Currency(each.code, int(each.number), int(exponent))
-    raise CurrencyUnknownError(f"{code!r} is no currency of ISO 4217")
+    raise CurrencyUnknownError(f"{code!r} is not a currency of ISO 4217")
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ def _fill(both: Banks, count: int) -> list[str]:
     Returns:
         Their references.
     """
-    journal, mark = both.issuer._gateway.journal, f"{time.time_ns():x}"[-8:]
+    journal, mark = both.issuer._writer.journal, f"{time.time_ns():x}"[-8:]
     key = PrivateKeySigner.from_key(f"{SEED:064x}").address
     references = [f"J {mark} {number}" for number in range(count)]
     for start in range(0, count, BATCH):

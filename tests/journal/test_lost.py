@@ -185,7 +185,7 @@ def test_an_overtaken_nonce_frees_the_write(world: World, manual: Callable[[], N
     # The message that was signed may still be relayed, so it is not absent before that expires.
     assert bank.resolve("T-1").state == "pending"
     world.node.rpc("evm_setAutomine", True)
-    bank._gateway.outbox.wait_seconds = 20
+    bank._writer.outbox.wait_seconds = 20
     assert transfer(bank, world, "T-1").repeated is False
     assert received(world, before) == 100
     bank.close()

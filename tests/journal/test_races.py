@@ -133,7 +133,7 @@ def test_who_is_told_that_nothing_was_sent_is_not_sent_later(
 
         monkeypatch.setattr(journal, "sign", sign)
         proxy.arm("eth_estimateGas", lie=hex(20_000_000), times=3)
-        first, second = bank._gateway.submit([approval(world, "A-1"), approval(world, "A-2")])
+        first, second = bank._writer.submit([approval(world, "A-1"), approval(world, "A-2")])
         with pytest.raises(StoreError):
             first.result(20)
         # The other one was in no danger: it only waited for its turn.
@@ -146,12 +146,12 @@ def test_who_is_told_that_nothing_was_sent_is_not_sent_later(
 def test_what_is_refused_before_it_is_rejoined_is_told_so(world: World) -> None:
     bank = client(world)
     journal = journal_of(bank)
-    bank._gateway.submit([approval(world, "A-1")])[0].result(20)
+    bank._writer.submit([approval(world, "A-1")])[0].result(20)
     known = record(bank, "A-1")
     journal.refuse([(approval(world, "A-2"), b"why")])
     gone = record(bank, "A-2")
-    ticket = bank._gateway.outbox.rejoin(world.signers["issuer"], gone)
+    ticket = bank._writer.outbox.rejoin(world.signers["issuer"], gone)
     with pytest.raises(TransactionRefusedError, match="in flight"):
         ticket.result(1)
-    assert bank._gateway.outbox.rejoin(world.signers["issuer"], known).result(5).repeated
+    assert bank._writer.outbox.rejoin(world.signers["issuer"], known).result(5).repeated
     bank.close()

@@ -261,10 +261,10 @@ def test_an_order_is_unknown_when_the_way_breaks_while_it_is_written_down(
             if step == "checked":
                 stack.enter_context(cut_after_commit(store))
 
-        bank._gateway.outbox.on_step = arm
+        bank._writer.outbox.on_step = arm
         with pytest.raises(OutcomeUnknownError, match="T-2"):
             transfer(bank, world, "T-2")
-        bank._gateway.outbox.on_step = lambda _name, _count: None
+        bank._writer.outbox.on_step = lambda _name, _count: None
     assert record(bank, "T-2").state is State.SIGNED
     assert transfer(bank, world, "T-2").block_number
     assert received(world, before) == 200

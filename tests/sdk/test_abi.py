@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tael.abi import decode, encode
-from tael.chain.artifacts import CONTRACTS, load
-from tael.services.contracts import _types
+from tael.contracts.artifacts import load
+from tael.contracts.calls import _types
+from tael.contracts.registry import REGISTRY
 
 ADDRESS = st.binary(min_size=20, max_size=20).map(lambda raw: "0x" + raw.hex())
 
@@ -48,7 +49,7 @@ def members(type_: str) -> tuple[str, ...]:
 FUNCTIONS = sorted(
     {
         (entry["name"], _types(entry["inputs"]), _types(entry["outputs"]))
-        for kind in CONTRACTS
+        for kind in REGISTRY.names
         for entry in load(kind).abi
         if entry["type"] == "function"
     }

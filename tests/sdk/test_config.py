@@ -163,7 +163,7 @@ def test_load_refuses_when_the_network_is_not_known():
         ConfigurationError, match=r"TAEL_NETWORK_MAINNET_URL \(known now: sepolia\)"
     ):
         load(network="mainnet", TAEL_NETWORK_SEPOLIA_URL="https://sepolia")
-    with pytest.raises(ConfigurationError, match="no name of a network"):
+    with pytest.raises(ConfigurationError, match="not the name of a network"):
         load(network="../x")
     assert load(network="ganache").rpc_url == LOCAL_URL
 

@@ -6,13 +6,20 @@ import pytest
 from eth_account import Account
 
 from tael import Acceptance, CardEntry, Client
+from tael.contracts.registry import REGISTRY
 from tael.errors import NotPermittedError
 from tael.models import Verb
-from tael.services.directory import ESTIMATED_ENTRIES, FIXED_GAS, GAS_PER_ENTRY, MAX_ENTRIES
+from tael.services.directory import ESTIMATED_ENTRIES, MAX_ENTRIES
 from tael.store import Store
 from tests.support.world import World, cny, hkd
 
 HALF_A_BLOCK = 15_000_000
+
+
+def limit(function: str, entries: int = 0) -> int:
+    bound = REGISTRY.verb("PaymentEscrow", function).gas
+    assert bound is not None
+    return bound.limit(entries)
 
 
 def cards(count: int) -> list[CardEntry]:
@@ -44,7 +51,7 @@ def test_set_cards_is_sent_without_an_estimate_when_the_list_is_long(world: Worl
     issuer = world.client("issuer")
     written = issuer.directory.set_cards(cards(ESTIMATED_ENTRIES + 1), reference="CARDS")
     transaction = world.chain.w3.eth.get_transaction(written.transaction_hash)
-    assert transaction["gas"] == FIXED_GAS["setCards"] + GAS_PER_ENTRY * (ESTIMATED_ENTRIES + 1)
+    assert transaction["gas"] == limit("setCards", ESTIMATED_ENTRIES + 1)
 
 
 def test_set_cards_is_refused_before_it_is_sent_when_the_list_is_short(world: World) -> None:
@@ -65,7 +72,7 @@ def test_set_cards_is_refused_before_it_is_sent_when_the_list_is_short(world: Wo
 
 
 def test_set_cards_stays_in_its_bound_when_the_list_is_full(world: World, delegate: Client) -> None:
-    bound = FIXED_GAS["setCards"] + GAS_PER_ENTRY * MAX_ENTRIES
+    bound = limit("setCards", MAX_ENTRIES)
     assert bound < HALF_A_BLOCK
     written = delegate.directory.set_cards(cards(MAX_ENTRIES), reference="CARDS")
     assert written.gas_used < bound * 2 // 3
@@ -82,9 +89,9 @@ def test_set_merchant_and_accept_stay_in_their_bounds_when_a_delegate_sends(
         category_code=5411,
         reference="SHOP",
     )
-    assert written.gas_used < FIXED_GAS["setMerchant"] * 3 // 4
+    assert written.gas_used < limit("setMerchant") * 3 // 4
     assert written.subject is not None
     limits = [Acceptance(cny("500.00")), Acceptance(hkd("500.00"))][:count]
     accepted = delegate.directory.accept(written.subject, limits, reference="LIMITS")
-    bound = FIXED_GAS["setAcceptances"] + GAS_PER_ENTRY * count
+    bound = limit("setAcceptances", count)
     assert accepted.gas_used < bound * 3 // 4

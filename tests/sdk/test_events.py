@@ -18,12 +18,12 @@ from web3.datastructures import AttributeDict
 
 from tael import events as ev
 from tael.chain import load
+from tael.contracts.registry import REGISTRY
 from tael.errors import InvalidInputError
 from tael.events import EVENTS, Event, canonical_signature, decode, topic_of
 from tests.support.activity import live_through_everything
 from tests.support.world import World
 
-CONTRACTS = ("SettlementToken", "PaymentEscrow", "Governance")
 OWN_FIELDS = {kind: [f.name for f in fields(kind) if f.name != "at"] for kind in EVENTS}
 
 
@@ -37,7 +37,7 @@ def abi_events(*contracts: str) -> dict[str, dict[str, Any]]:
 
 
 CODEC = Web3().codec
-ABI = abi_events(*CONTRACTS)
+ABI = abi_events(*REGISTRY.names)
 
 
 def type_of(parameter: dict[str, Any]) -> str:

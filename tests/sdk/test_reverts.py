@@ -12,8 +12,9 @@ from web3.exceptions import Web3RPCError
 
 from tael import errors
 from tael.chain import Chain, Sender, decode_revert, load, revert_from
-from tael.chain.artifacts import CONTRACTS, signature_of
 from tael.chain.reverts import BUILT_IN, ERRORS, SECTIONS, Refusal, find_revert_data
+from tael.contracts.artifacts import signature_of
+from tael.contracts.registry import REGISTRY
 from tael.errors import (
     AlreadyDoneError,
     ContractRevertedError,
@@ -41,7 +42,7 @@ SAMPLES = {
     "string": "words",
 }
 ALL_ERRORS = {
-    signature_of(entry): entry for contract in CONTRACTS for entry in load(contract).errors
+    signature_of(entry): entry for contract in REGISTRY.names for entry in load(contract).errors
 }
 
 

@@ -39,7 +39,7 @@ def received(world: World, before: int) -> int:
 
 
 def journal_of(bank: Client) -> Journal:
-    return bank._gateway.journal
+    return bank._writer.journal
 
 
 def record(bank: Client, reference: str) -> Record | None:

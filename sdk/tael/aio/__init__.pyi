@@ -7,6 +7,7 @@ from typing import Any, Literal
 from tael import qr
 from tael.chain import Chain
 from tael.client import Client
+from tael.contracts.calls import Contract
 from tael.events import Event, PaymentOpened
 from tael.manifest import Manifest
 from tael.models import (
@@ -29,9 +30,8 @@ from tael.models import (
 from tael.money import Currency, Money
 from tael.outbox import Change, FeePolicy, Finality
 from tael.outbox.lane import Step
-from tael.services.acts import Act
-from tael.services.contracts import Contract
-from tael.services.standing import Payment
+from tael.services.intents import Intent
+from tael.services.payment_status import Payment
 from tael.signers import Signer
 from tael.store import Store
 from tael.terms import Terms
@@ -195,7 +195,7 @@ class AsyncOperations:
         Schedule a governance operation of any of the deployment's contracts.
         """
     async def execute(
-        self, operation: ScheduledOperation, *, reference: str, act: Act | None = None
+        self, operation: ScheduledOperation, *, reference: str, intent: Intent | None = None
     ) -> Written:
         """As `Operations.execute`.
 
@@ -278,26 +278,6 @@ class AsyncParticipants:
 class AsyncPayments:
     """Card and QR payments through the escrow."""
 
-    async def status(self, payment: Payment) -> PaymentStatus:
-        """As `Payments.status`.
-
-        How a payment stands, and what may be done with it until when.
-        """
-    async def terms(self, payment: Payment) -> Terms:
-        """As `Payments.terms`.
-
-        The terms of a payment; from an id alone they are read from the event that opened it.
-        """
-    async def id_of(self, payment: Payment) -> bytes:
-        """As `Payments.id_of`.
-
-        A payment's id, 32 bytes.
-        """
-    async def find(self, reference: str) -> PaymentStatus | None:
-        """As `Payments.find`.
-
-        The payment that the client's participant opened as issuer under a reference, or None.
-        """
     async def prepare(
         self,
         *,
@@ -411,6 +391,26 @@ class AsyncPayments:
         """As `Payments.reclaim`.
 
         Give back to the issuer what is still held after the time to capture. For anyone.
+        """
+    async def status(self, payment: Payment) -> PaymentStatus:
+        """As `Payments.status`.
+
+        How a payment stands, and what may be done with it until when.
+        """
+    async def terms(self, payment: Payment) -> Terms:
+        """As `Payments.terms`.
+
+        The terms of a payment; from an id alone they are read from the event that opened it.
+        """
+    async def id_of(self, payment: Payment) -> bytes:
+        """As `Payments.id_of`.
+
+        A payment's id, 32 bytes.
+        """
+    async def find(self, reference: str) -> PaymentStatus | None:
+        """As `Payments.find`.
+
+        The payment that the client's participant opened as issuer under a reference, or None.
         """
     async def opening(self, payment_id: bytes) -> PaymentOpened | None:
         """As `Payments.opening`.

@@ -23,7 +23,6 @@ from web3.exceptions import (
     Web3RPCError,
 )
 
-from tael.chain.artifacts import load
 from tael.chain.endpoint import Identity
 from tael.chain.jsonrpc import (
     Call,
@@ -39,6 +38,7 @@ from tael.chain.reverts import revert_from
 from tael.chain.sharing import Shared
 from tael.chain.transport import LOOPBACK, NodeFailure
 from tael.chain.transport import shown_url as shown_url
+from tael.contracts.artifacts import load
 from tael.errors import (
     CodeMismatchError,
     ConfigurationError,

@@ -20,7 +20,8 @@ from eth_abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils import keccak, to_checksum_address
 
-from tael.chain.artifacts import CONTRACTS, load, signature_of
+from tael.contracts.artifacts import load, signature_of
+from tael.contracts.registry import REGISTRY
 from tael.errors import (
     AlreadyDoneError,
     ContractRevertedError,
@@ -710,7 +711,7 @@ def decode_revert(data: bytes, *, transaction_hash: str | None = None) -> Contra
             what_now="Check address, chain and gas; report it if they are right.",
             transaction_hash=transaction_hash,
         )
-    name, inputs = _errors_by_selector().get(data[:4], ("", ()))
+    name, inputs = _errors_by_selector(REGISTRY.names).get(data[:4], ("", ()))
     refusal = ERRORS.get(name)
     arguments = _arguments(inputs, data[4:])
     if refusal is None or arguments is None:
@@ -809,9 +810,11 @@ def _in_words(value: Any) -> str | None:
 
 
 @cache
-def _errors_by_selector() -> Mapping[bytes, tuple[str, tuple[tuple[str, str], ...]]]:
+def _errors_by_selector(
+    contracts: tuple[str, ...],
+) -> Mapping[bytes, tuple[str, tuple[tuple[str, str], ...]]]:
     known: dict[bytes, tuple[str, tuple[tuple[str, str], ...]]] = dict(BUILT_IN)
-    for contract in CONTRACTS:
+    for contract in contracts:
         for entry in load(contract).errors:
             # Only elementary types occur in the contracts' errors; a test says so.
             inputs = tuple((each["name"], each["type"]) for each in entry["inputs"])

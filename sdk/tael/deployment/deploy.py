@@ -19,10 +19,10 @@ from eth_abi import encode
 from eth_utils import keccak
 
 from tael import file_lock
-from tael.chain.artifacts import load, signature_of
 from tael.chain.connection import Chain
 from tael.chain.sender import Sender
 from tael.chain.transactions import PreparedTransaction, Receipt
+from tael.contracts.artifacts import load, signature_of
 from tael.deployment.plan import ESCROW, GOVERNANCE, ROLES, TOKEN, DeploymentPlan
 from tael.deployment.verify import verify
 from tael.errors import (

@@ -12,8 +12,8 @@ from eth_abi import encode
 from eth_utils import keccak
 from web3.exceptions import TransactionNotFound
 
-from tael.chain.artifacts import load, signature_of
 from tael.chain.connection import Chain, ordered
+from tael.contracts.artifacts import load, signature_of
 from tael.deployment.plan import ESCROW, GOVERNANCE, ROLES, TOKEN, DeploymentPlan
 from tael.errors import CodeMismatchError, ConfigurationError
 from tael.manifest import ESCROW as ESCROW_KEY

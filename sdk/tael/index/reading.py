@@ -214,7 +214,7 @@ class Index:
             if name == alpha:
                 return number
         raise CurrencyUnknownError(
-            f"{alpha} is no currency of this deployment; there are "
+            f"{alpha} is not a currency of this deployment; there are "
             f"{', '.join(self._currencies.values())}."
         )
 

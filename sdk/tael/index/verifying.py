@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from tael.client import Client
+    from tael.contracts.calls import Contract
     from tael.index.reading import Index
     from tael.index.rows import Header
-    from tael.services.contracts import Contract
 
 __all__ = ["Verification", "verify"]
 

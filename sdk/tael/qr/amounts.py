@@ -54,8 +54,8 @@ def parse_amount(text: str, exponent: int | None) -> tuple[int | None, bool]:
     match = _AMOUNT.fullmatch(text)
     if match is None or len(text) > MAX_AMOUNT_CHARACTERS:
         raise AmountFormatError(
-            f"“{show(text)}” is no amount: up to {MAX_AMOUNT_CHARACTERS} digits with at most one "
-            "decimal point, nothing else. Ask the merchant for a new code."
+            f"“{show(text)}” is not an amount: up to {MAX_AMOUNT_CHARACTERS} digits with at most "
+            "one decimal point, nothing else. Ask the merchant for a new code."
         )
     whole, decimals = match["whole"], match["decimals"] or ""
     if not (whole + decimals).strip("0"):
@@ -111,7 +111,7 @@ def parse_percent(text: str) -> int:
     match = _PERCENT.fullmatch(text)
     if match is None or len(text) > MAX_PERCENT_CHARACTERS:
         raise AmountFormatError(
-            f"“{show(text)}” is no percentage: 0.01 to 99.99 without a sign. Ask for a new code."
+            f"“{show(text)}” is not a percentage: 0.01 to 99.99 without a sign. Ask for a new code."
         )
     thousandths = int(match["whole"] + (match["decimals"] or "").ljust(3, "0"))
     if not _MIN_PERCENT_THOUSANDTHS <= thousandths <= _MAX_PERCENT_THOUSANDTHS:

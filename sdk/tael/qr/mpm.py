@@ -77,7 +77,7 @@ def read(text: str | bytes, *, strict: bool = False) -> MerchantCode:
     payload = prepare(text, findings)
     if not _HEADER.match(payload):
         raise NotPaymentCodeError(
-            f"“{show(payload)}” is no merchant's code. Scan the code of the payment."
+            f"“{show(payload)}” is not a merchant's code. Scan the code of the payment."
         )
     _check_crc(payload, findings)
     objects = split(payload)

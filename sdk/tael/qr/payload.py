@@ -67,5 +67,5 @@ def prepare(source: str | bytes, findings: Findings) -> str:
 
 def _oversize(size: int) -> OversizeCodeError:
     return OversizeCodeError(
-        f"{size} characters are more than a QR code can hold ({MAX_CHARACTERS}); this is no code."
+        f"{size} characters are more than a QR code can hold ({MAX_CHARACTERS}): not a code."
     )

@@ -71,7 +71,7 @@ def recognize(text: str | bytes, *, strict: bool = False) -> PaymentCode:
     if _BASE64.fullmatch(payload):
         return read_consumer(text, strict=strict)
     raise NotPaymentCodeError(
-        f"“{show(payload)}” is no payment code. Scan the code of the payment."
+        f"“{show(payload)}” is not a payment code. Scan the code of the payment."
     )
 
 

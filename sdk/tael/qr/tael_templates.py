@@ -184,7 +184,7 @@ def to_address(address: str, what: str) -> str:
         InvalidInputError: No address; ``what`` says which one.
     """
     if not is_address(address):
-        raise InvalidInputError(f"The {what} is no address; take it from the deployment manifest.")
+        raise InvalidInputError(f"The {what} is not an address; take it from the manifest.")
     return to_checksum_address(address)
 
 

@@ -15,13 +15,14 @@ from tael.events import (
     decode_all,
 )
 from tael.models import Balance, Reserve, Written
-from tael.services.acts import Act
 from tael.services.gateway import require_money
+from tael.services.intents import Intent
 from tael.typed_data import Domain, cancel_digest, transfer_digest
 
 if TYPE_CHECKING:
     from tael.money import Currency, Money
     from tael.services.gateway import Gateway
+    from tael.services.writer import Writer
 
 DEFAULT_VALID_SECONDS = 3_600
 TRANSFER = "transferWithAuthorization"
@@ -36,8 +37,9 @@ class Balances:
     reference again gives the first result instead of paying twice.
     """
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, writer: Writer) -> None:
         self._gateway = gateway
+        self._writer = writer
 
     # Reading
 
@@ -111,7 +113,7 @@ class Balances:
         require_money(amount)
         participant = self._gateway.address(to, "participant")
         token = self._gateway.token(amount.currency)
-        key = self._gateway.identifiers.bank_reference(reference)
+        key = self._writer.identity.identifiers.bank_reference(reference)
         body = (participant, amount.amount_minor, key)
 
         def find_first() -> Issued | None:
@@ -124,12 +126,12 @@ class Balances:
                 )
             return first
 
-        return self._gateway.write_once(
+        return self._writer.write_once(
             token,
             "issue",
             *body,
             reference=reference,
-            act=Act("issue", body, key),
+            intent=Intent("issue", body, key),
             find_first=find_first,
         )
 
@@ -152,23 +154,23 @@ class Balances:
         require_money(amount)
         self._require_own_key("redeem")
         token = self._gateway.token(amount.currency)
-        key = self._gateway.identifiers.bank_reference(reference)
+        key = self._writer.identity.identifiers.bank_reference(reference)
         body = (amount.amount_minor, key)
 
         def find_first() -> Redeemed | None:
             first: Redeemed | None = self._gateway.find_last(
-                token, Redeemed, key, self._gateway.participant
+                token, Redeemed, key, self._writer.participant
             )
             if first is not None:
                 _require_same((first.amount_minor,), (amount.amount_minor,), reference)
             return first
 
-        return self._gateway.write_once(
+        return self._writer.write_once(
             token,
             "redeem",
             *body,
             reference=reference,
-            act=Act("redeem", body, key),
+            intent=Intent("redeem", body, key),
             find_first=find_first,
         )
 
@@ -203,12 +205,12 @@ class Balances:
         """
         require_money(amount)
         self._require_own_key("transfer")
-        payer = self._gateway.participant
+        payer = self._writer.participant
         payee = self._gateway.address(to, "payee")
         token = self._gateway.token(amount.currency)
-        nonce = self._gateway.identifiers.transfer_nonce(reference)
-        act = Act(TRANSFER, (payer, payee, amount.amount_minor), nonce)
-        first = self._gateway.recall(token, act, reference)
+        nonce = self._writer.identity.identifiers.transfer_nonce(reference)
+        intent = Intent(TRANSFER, (payer, payee, amount.amount_minor), nonce)
+        first = self._writer.recall(token, intent, reference)
         if first is not None:
             return first
         valid_before = self._gateway.now() + valid_seconds
@@ -223,13 +225,13 @@ class Balances:
                 )
             return first
 
-        return self._gateway.write_once(
+        return self._writer.write_once(
             token,
             TRANSFER,
             *message,
-            self._gateway.signer.sign_digest(digest),
+            self._writer.identity.signer.sign_digest(digest),
             reference=reference,
-            act=replace(act, valid_before=valid_before),
+            intent=replace(intent, valid_before=valid_before),
             find_first=find_first,
             is_new=True,
         )
@@ -250,12 +252,12 @@ class Balances:
         """
         self._require_own_key("cancel a transfer")
         token = self._gateway.token(currency)
-        payer = self._gateway.participant
-        nonce = self._gateway.identifiers.transfer_nonce(reference)
-        signature = self._gateway.signer.sign_digest(
+        payer = self._writer.participant
+        nonce = self._writer.identity.identifiers.transfer_nonce(reference)
+        signature = self._writer.identity.signer.sign_digest(
             cancel_digest(self._domain(token.address), payer, nonce)
         )
-        return self._gateway.write_once(
+        return self._writer.write_once(
             token,
             CANCEL,
             payer,
@@ -264,7 +266,7 @@ class Balances:
             # It is about the transfer of this reference, and so stands beside it in the journal.
             reference=reference,
             part=CANCEL_PART,
-            act=Act(CANCEL, (payer, nonce), nonce),
+            intent=Intent(CANCEL, (payer, nonce), nonce),
             find_first=lambda: self._gateway.find_last(token, AuthorizationCanceled, payer, nonce),
         )
 
@@ -272,11 +274,11 @@ class Balances:
 
     def _who(self, participant: str | None) -> str:
         if participant is None:
-            return self._gateway.participant
+            return self._writer.participant
         return self._gateway.address(participant, "participant")
 
     def _require_own_key(self, what: str) -> None:
-        signer, participant = self._gateway.signer.address, self._gateway.participant
+        signer, participant = self._writer.identity.signer.address, self._writer.participant
         if signer != participant:
             raise ConfigurationError(
                 f"Only {participant}'s own key can {what}; delegates have other verbs."
@@ -289,15 +291,15 @@ class Balances:
     def _find_transfer(self, token: str, nonce: bytes, reference: str) -> Transfer | None:
         gateway = self._gateway
         contract = gateway.contract_of(token)
-        used = gateway.find_last(contract, AuthorizationUsed, gateway.participant, nonce)
+        used = gateway.find_last(contract, AuthorizationUsed, self._writer.participant, nonce)
         if used is None:
-            if gateway.find_last(contract, AuthorizationCanceled, gateway.participant, nonce):
+            if gateway.find_last(contract, AuthorizationCanceled, self._writer.participant, nonce):
                 raise IdempotencyConflictError(
                     f"The transfer {reference!r} was cancelled and can never happen; use a new "
                     "reference."
                 )
             return None
-        receipt = gateway.receipt_with(used)
+        receipt = self._writer.receipt_with(used)
         # The token emits the transfer right after the authorization is marked as used.
         for event in decode_all(receipt["logs"]):
             place = (event.at.contract, event.at.log_index)

@@ -7,28 +7,25 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from eth_utils.address import to_checksum_address
 
 from tael import qr
+from tael.contracts.registry import REGISTRY
 from tael.errors import InvalidInputError
 from tael.events import AcceptanceSet, CardSet, DelegateSet, MerchantSet
 from tael.models import Acceptance, CardEntry, EntryStatus, MerchantRecord, Verb, Written
-from tael.services.acts import Act
 from tael.services.codes import sign_code, verify_code
 from tael.services.gateway import MAX_PAYMENT_MINOR
+from tael.services.intents import Intent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from tael.contracts.calls import Contract
     from tael.money import Currency
-    from tael.services.contracts import Contract
     from tael.services.gateway import Gateway
+    from tael.services.writer import Writer
     from tael.signers import Signer
 
 MAX_ENTRIES = 256
 
-FIXED_GAS = {"setMerchant": 140_000, "setCards": 80_000, "setAcceptances": 80_000}
-GAS_PER_ENTRY = 45_000
-"""Bounds instead of an estimate, for new entries through a delegate: 95,600 was measured for
-setMerchant, 60,600 and 29,300 more a card for setCards, 61,200 and 34,000 more an acceptance for
-setAcceptances; a full list stays within half a block of 30,000,000."""
 ESTIMATED_ENTRIES = 8
 """Longer lists are sent without an estimate, which takes a node longer than the list itself."""
 
@@ -46,8 +43,9 @@ class Directory:
         write repeated after a newer one sets the old state again.
     """
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, writer: Writer) -> None:
         self._gateway = gateway
+        self._writer = writer
 
     # Merchants
 
@@ -83,11 +81,11 @@ class Directory:
         danger = qr.find_name_danger(name)
         if danger is not None or not name:
             raise InvalidInputError(f"The merchant's name has {danger or 'no character'}.")
-        commitment = gateway.identifiers.merchant_commitment(merchant)
-        merchant_id = gateway.identifiers.merchant_id(merchant)
+        commitment = self._writer.identity.identifiers.merchant_commitment(merchant)
+        merchant_id = self._writer.identity.identifiers.merchant_id(merchant)
         wanted = MerchantRecord(
             merchant_id,
-            gateway.participant,
+            self._writer.participant,
             gateway.address(signer, "merchant's signer"),
             _category(category_code),
             qr.compute_name_hash(merchant_id, name),
@@ -99,14 +97,14 @@ class Directory:
             wanted.category_code,
             wanted.name_hash,
         )
-        act = Act("setMerchant", words, merchant_id)
+        intent = Intent("setMerchant", words, merchant_id)
         return self._set(
-            act,
+            intent,
             words,
             reference,
             is_set=lambda: self.merchant(merchant_id) == wanted,
             made_by=(MerchantSet, merchant_id),
-            gas=self._gas(act.verb),
+            gas=self._gas(intent.verb),
         )
 
     def accept(
@@ -127,9 +125,9 @@ class Directory:
             for entry in entries
         ]
         escrow = self._gateway.escrow
-        act = Act("setAcceptances", (merchant_id, wanted), merchant_id)
+        intent = Intent("setAcceptances", (merchant_id, wanted), merchant_id)
         return self._set_list(
-            act,
+            intent,
             merchant_id,
             wanted,
             [(escrow, "acceptanceOf", (merchant_id, token)) for token, *_ in wanted],
@@ -224,11 +222,11 @@ class Directory:
         Source: `Directory.setCards`.
         """
         entries = _bounded(cards)
-        issuer = self._gateway.participant
+        issuer = self._writer.participant
         wanted = [self._card_words(entry) for entry in entries]
         escrow = self._gateway.escrow
         return self._set_list(
-            Act("setCards", (issuer, wanted)),
+            Intent("setCards", (issuer, wanted)),
             issuer,
             wanted,
             [(escrow, "cardOf", (issuer, card, token)) for card, token, *_ in wanted],
@@ -245,7 +243,7 @@ class Directory:
             issuer: An address; None is the client's participant.
         """
         token = self._gateway.token(currency)
-        key = (issuer or self._gateway.participant, card, token.address)
+        key = (issuer or self._writer.participant, card, token.address)
         (_, _, payment_limit, day_limit, status), spent = self._gateway.read_many(
             [(self._gateway.escrow, name, key) for name in ("cardOf", "spentToday")]
         )
@@ -274,16 +272,16 @@ class Directory:
         who = gateway.address(delegate, "delegate")
         words = (who, int(verbs))
         return self._set(
-            Act("setDelegate", words),
+            Intent("setDelegate", words),
             words,
             reference,
             is_set=lambda: bool(verbs) and self.verbs(who) == verbs,
-            made_by=(DelegateSet, gateway.participant, who),
+            made_by=(DelegateSet, self._writer.participant, who),
         )
 
     def verbs(self, delegate: str, *, participant: str | None = None) -> Verb:
         """What a key may do for a participant; None is the client's own."""
-        who = participant or self._gateway.participant
+        who = participant or self._writer.participant
         return Verb(self._gateway.read(self._gateway.escrow, "verbsOf", who, delegate))
 
     # Internals
@@ -307,7 +305,7 @@ class Directory:
 
     def _set_list(
         self,
-        act: Act,
+        intent: Intent,
         owner: bytes | str,
         wanted: Sequence[tuple[object, ...]],
         reads: Sequence[tuple[Contract, str, Sequence[object]]],
@@ -316,29 +314,30 @@ class Directory:
         made_by: tuple[Any, ...],
     ) -> Written:
         """Set the entries of a list that stand otherwise; `reads` says how they stand."""
-        first = self._gateway.recall(self._gateway.escrow, act, reference)
+        first = self._writer.recall(self._gateway.escrow, intent, reference)
         if first is not None:
             return first
         now = self._gateway.read_many(reads)
         changed = [entry for entry, old in zip(wanted, now, strict=True) if entry != _plain(old)]
         return self._set(
-            act,
+            intent,
             (owner, changed),
             reference,
             is_set=lambda: not changed,
             made_by=made_by,
-            gas=self._gas(act.verb, len(changed)),
+            gas=self._gas(intent.verb, len(changed)),
         )
 
     def _gas(self, verb: str, entries: int = 0) -> int | None:
         """The bound for a write; None where the node shall try it first."""
-        if self._gateway.simulate and entries <= ESTIMATED_ENTRIES:
+        if self._writer.simulate and entries <= ESTIMATED_ENTRIES:
             return None
-        return FIXED_GAS[verb] + GAS_PER_ENTRY * entries
+        bound = REGISTRY.verb(self._gateway.escrow.kind, verb).gas
+        return None if bound is None else bound.limit(entries)
 
     def _set(
         self,
-        act: Act,
+        intent: Intent,
         words: tuple[object, ...],
         reference: str,
         *,
@@ -348,7 +347,7 @@ class Directory:
     ) -> Written:
         """Write a state, unless it is there already: then the event that made it is the result."""
         gateway = self._gateway
-        first = gateway.recall(gateway.escrow, act, reference)
+        first = self._writer.recall(gateway.escrow, intent, reference)
         if first is not None:
             return first
         if is_set():
@@ -357,16 +356,16 @@ class Directory:
                 raise InvalidInputError(
                     "The state is there without the event that made it; report it."
                 )
-            return gateway.note(gateway.escrow, act, event, reference)
-        receipt = gateway.write(
+            return self._writer.note(gateway.escrow, intent, event, reference)
+        receipt = self._writer.write(
             gateway.escrow,
-            act.verb,
+            intent.verb,
             *words,
             reference=reference,
-            act=act,
+            intent=intent,
             gas=gas,
         )
-        return gateway.written(receipt, reference, act.subject)
+        return self._writer.written(receipt, reference, intent.subject)
 
 
 def _bounded(entries: Iterable[_Entry]) -> list[_Entry]:

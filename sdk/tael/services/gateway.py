@@ -1,4 +1,4 @@
-"""What all services share: reading the contracts, writing to them, and finding what was written."""
+"""What all services read: the contracts of one deployment, and what became of their verbs."""
 
 from __future__ import annotations
 
@@ -7,130 +7,67 @@ from typing import TYPE_CHECKING, Any
 from eth_abi.exceptions import DecodingError
 
 from tael.chain import require_address
+from tael.contracts.calls import Contract, Function
+from tael.contracts.escrow import PAYMENT_ESCROW
+from tael.contracts.governance import GOVERNANCE
+from tael.contracts.registry import REGISTRY
+from tael.contracts.token import SETTLEMENT_TOKEN
+from tael.contracts.verbs import KeyEvent
 from tael.errors import (
     AmountTypeError,
-    ConfigurationError,
     CurrencyUnknownError,
     InvalidInputError,
     NodeUnavailableError,
 )
 from tael.events import topic_of
 from tael.history import History
-from tael.identifiers import MIN_SECRET_BYTES, Identifiers
 from tael.money import Currency, Money
 from tael.rpc import request_many
-from tael.secrets import Secret
-from tael.services.contracts import Contract, Function
-from tael.services.writing import Writing
 from tael.typed_data import Domain, escrow_domain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from tael.chain import Chain
+    from tael.contracts.verbs import VerbRow
     from tael.events import Event
     from tael.manifest import Manifest
-    from tael.outbox import Outbox
-    from tael.signers import Signer
 
 MAX_CALLS_PER_REQUEST = 200
 MAX_PAYMENT_MINOR = 2**64 - 1
 
 
-class Gateway(Writing):
-    """One participant's way to one deployment.
+class Gateway:
+    """Reading one deployment: its contracts, their views and their past.
 
     Args:
         chain: The chain, checked against the manifest.
         manifest: What is deployed there.
-        outbox: Makes the outbox when it is first needed; a client that only reads has no store.
-        signer: Signs them; None if nothing shall be written.
-        participant: Whose references these are and whose money moves; differs from the signer's
-            address if that is a delegate.
-        reference_secret: The participant's secret for identifiers; None takes it from the signer.
-        simulate: Whether each write is tried on the node first, so that a refusal costs nothing.
     """
 
-    def __init__(
-        self,
-        chain: Chain,
-        manifest: Manifest,
-        outbox: Callable[[], Outbox],
-        signer: Signer | None,
-        participant: str | None,
-        reference_secret: bytes | None,
-        *,
-        simulate: bool = True,
-    ) -> None:
-        super().__init__(chain, outbox, simulate=simulate)
+    def __init__(self, chain: Chain, manifest: Manifest) -> None:
+        self.chain = chain
         self.manifest = manifest
-        self._signer = signer
-        self._participant = participant
-        self._reference_secret = None if reference_secret is None else _hide(reference_secret)
-        self._identifiers: Identifiers | None = None
-        self.escrow = Contract("PaymentEscrow", manifest.escrow)
-        self.governance = Contract("Governance", manifest.governance)
+        self.escrow = PAYMENT_ESCROW.at(manifest.escrow)
+        self.governance = GOVERNANCE.at(manifest.governance)
         self._tokens = {
-            alpha: Contract("SettlementToken", address)
-            for alpha, address in manifest.tokens.items()
+            alpha: SETTLEMENT_TOKEN.at(address) for alpha, address in manifest.tokens.items()
         }
         self._currencies = {
             contract.address: Currency.of(alpha) for alpha, contract in self._tokens.items()
         }
         self._names: dict[str, str] = {}
 
-    # Who
-
-    @property
-    def signer(self) -> Signer:
-        """Who signs.
-
-        Raises:
-            ConfigurationError: This client can only read.
-        """
-        if self._signer is None:
-            raise ConfigurationError("This client has no signer and can only read; pass one.")
-        return self._signer
-
-    @property
-    def can_sign(self) -> bool:
-        """Whether there is a signer."""
-        return self._signer is not None
-
-    @property
-    def participant(self) -> str:
-        """Whose money moves and whose references these are."""
-        return self._participant if self._participant is not None else self.signer.address
-
-    @property
-    def identifiers(self) -> Identifiers:
-        """Derives the participant's identifiers.
-
-        Raises:
-            ConfigurationError: A delegate signs and there is no reference secret: taken from the
-                delegate's key, the identifiers would change with it.
-        """
-        if self._identifiers is None:
-            if self._reference_secret is not None:
-                secret = bytes.fromhex(self._reference_secret.reveal())
-                self._identifiers = Identifiers(self.participant, secret)
-            elif self.signer.address != self.participant:
-                raise ConfigurationError(
-                    f"{self.signer.address} signs for {self.participant}: pass the participant's "
-                    "reference_secret, so that identifiers do not depend on the delegate's key."
-                )
-            else:
-                self._identifiers = Identifiers.from_signer(
-                    self.participant, self.signer.sign_digest
-                )
-        return self._identifiers
-
     # What
 
     @property
     def contracts(self) -> list[str]:
-        """The addresses whose events count."""
-        return [self.escrow.address, *self._currencies]
+        """The addresses whose events count: of all contracts but Governance."""
+        return [
+            each.address
+            for each in self.manifest.contracts.values()
+            if each.contract != GOVERNANCE.name
+        ]
 
     @property
     def domain(self) -> Domain:
@@ -155,10 +92,28 @@ class Gateway(Writing):
             )
         return self._tokens[alpha]
 
+    def contract(self, kind: str, currency: str | Currency | None = None) -> Contract:
+        """One of the deployment's contracts; of several of a kind, the one in office.
+
+        Raises:
+            KeyError: There is no such kind of contract, or none stands here.
+            CurrencyUnknownError: It has no token of that currency.
+        """
+        if currency is not None:
+            return self.token(currency)
+        found = REGISTRY.kind(kind)
+        if found.key not in self.manifest.contracts:
+            raise KeyError(
+                f"{kind} is not deployed on chain {self.chain.chain_id} under {found.key!r}"
+            )
+        return found.at(self.manifest.contracts[found.key].address)
+
     def contract_at(self, address: str) -> Contract | None:
         """The contract of this deployment at an address."""
-        own = (self.escrow, self.governance, *self._tokens.values())
-        return next((contract for contract in own if contract.address == address), None)
+        for each in self.manifest.contracts.values():
+            if each.address == address:
+                return REGISTRY.kind(each.contract).at(address)
+        return None
 
     def contract_of(self, token: str) -> Contract:
         """The token at an address of this deployment."""
@@ -174,7 +129,7 @@ class Gateway(Writing):
         """An amount of a token's currency."""
         currency = self._currencies.get(token)
         if currency is None:
-            raise CurrencyUnknownError(f"{token} is no settlement token of this deployment.")
+            raise CurrencyUnknownError(f"{token} is not a settlement token of this deployment.")
         return Money(currency, amount_minor)
 
     def address(self, value: str, name: str) -> str:
@@ -183,8 +138,7 @@ class Gateway(Writing):
         Raises:
             AddressError: Mistyped, zero, or one of the contracts.
         """
-        own = (*self.contracts, self.governance.address)
-        return require_address(value, name=name, other_than=own)
+        return require_address(value, name=name, other_than=self.manifest.addresses)
 
     # Reading
 
@@ -243,6 +197,37 @@ class Gateway(Writing):
         """
         return self.history(contract).find_last(*self.topics(kind, *topics))
 
+    def effect(
+        self,
+        contract: Contract,
+        row: VerbRow,
+        subject: bytes,
+        participant: str,
+        total_minor: int | None = None,
+    ) -> Any | None:
+        """The event that shows that a verb took effect under a key, whoever sent it; None if none.
+
+        Args:
+            contract: Where it took effect.
+            row: The verb.
+            subject: The key, 32 bytes.
+            participant: Whom it was for.
+            total_minor: For a verb that says a new total: which.
+        """
+        effect = row.effect
+        if not isinstance(effect, KeyEvent):
+            return None
+        values: dict[str, bytes | str] = {"subject": subject, "participant": participant}
+        topics: list[Any] = [
+            [topic_of(event) for event in effect.events],
+            *(_topic(values[each]) for each in effect.topics),
+        ]
+        history = self.history(contract)
+        if effect.total is None:
+            return history.find_last(*topics)
+        events = history.events(topics=topics, with_times=False)
+        return next((each for each in events if getattr(each, effect.total) == total_minor), None)
+
     def topics(self, kind: type[Event], *values: bytes | str | None) -> list[str | None]:
         """A filter for an event's logs by the values of its indexed fields; None is any."""
         return [topic_of(kind), *(None if value is None else _topic(value) for value in values)]
@@ -280,9 +265,3 @@ def _topic(value: bytes | str) -> str:
     if isinstance(value, bytes):
         return "0x" + value.hex()
     return "0x" + value[2:].lower().rjust(64, "0")
-
-
-def _hide(secret: bytes) -> Secret:
-    if not isinstance(secret, bytes) or len(secret) < MIN_SECRET_BYTES:
-        raise ConfigurationError(f"The reference secret has at least {MIN_SECRET_BYTES} bytes.")
-    return Secret(secret.hex())

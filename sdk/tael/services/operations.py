@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from tael.errors import IdempotencyConflictError
 from tael.events import OperationScheduled, decode_all
 from tael.models import ScheduledOperation, Written
-from tael.services.acts import Act
+from tael.services.intents import Intent
 
 if TYPE_CHECKING:
-    from tael.services.contracts import Contract
+    from tael.contracts.calls import Contract
     from tael.services.gateway import Gateway
+    from tael.services.writer import Writer
 
 # One reference stands for the operation from its announcement to its end: the effect is part 0.
 SCHEDULE_PART = 1
@@ -31,15 +32,16 @@ class Operations:
     known by its caller, target and data, so one that is scheduled already is found again.
     """
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, writer: Writer) -> None:
         self._gateway = gateway
+        self._writer = writer
 
     def delay_seconds(self, contract: Contract, name: str) -> int:
         """How long the signer has to wait for a function; zero if it may call it, or never may."""
         immediate, delay = self._gateway.read(
             self._gateway.governance,
             "canCall",
-            self._gateway.signer.address,
+            self._writer.identity.signer.address,
             contract.address,
             contract.function(name).selector,
         )
@@ -50,7 +52,11 @@ class Operations:
         gateway = self._gateway
         data = contract.function(name, len(arguments)).encode(*arguments)
         operation_id = gateway.read(
-            gateway.governance, "hashOperation", gateway.signer.address, contract.address, data
+            gateway.governance,
+            "hashOperation",
+            self._writer.identity.signer.address,
+            contract.address,
+            data,
         )
         # Zero when it was never scheduled, was executed or cancelled, or has expired.
         ready_at = gateway.read(gateway.governance, "getSchedule", operation_id)
@@ -77,37 +83,40 @@ class Operations:
             return found
         data = contract.function(name, len(arguments)).encode(*arguments)
         gateway = self._gateway
-        act = Act("schedule", (contract.address, data))
-        if gateway.recall(gateway.governance, act, reference, part=SCHEDULE_PART) is not None:
+        intent = Intent("schedule", (contract.address, data))
+        if (
+            self._writer.recall(gateway.governance, intent, reference, part=SCHEDULE_PART)
+            is not None
+        ):
             raise IdempotencyConflictError(
                 f"What {reference!r} scheduled was cancelled or has expired; nothing was sent. Use "
                 "a new reference to schedule it again."
             )
-        receipt = gateway.write(
+        receipt = self._writer.write(
             gateway.governance,
             "schedule",
             contract.address,
             data,
             0,
             reference=reference,
-            act=act,
+            intent=intent,
             part=SCHEDULE_PART,
         )
-        written = gateway.written(receipt, reference)
+        written = self._writer.written(receipt, reference)
         event = next(
             each for each in decode_all(receipt.logs) if isinstance(each, OperationScheduled)
         )
         return self._scheduled(contract, name, data, event.schedule, written)
 
     def execute(
-        self, operation: ScheduledOperation, *, reference: str, act: Act | None = None
+        self, operation: ScheduledOperation, *, reference: str, intent: Intent | None = None
     ) -> Written:
         """Execute an operation that is ready.
 
         Args:
             operation: Which.
             reference: The operator's reference.
-            act: What it is to do, for a service that knows; None is the call as it is.
+            intent: What it is to do, for a service that knows; None is the call as it is.
 
         Raises:
             WrongTimeError: It is not ready yet, or has expired.
@@ -116,20 +125,20 @@ class Operations:
         Source: OpenZeppelin `AccessManager.execute`.
         """
         gateway = self._gateway
-        if act is None:
-            act = Act("execute", (operation.target, operation.data))
-        first = gateway.recall(gateway.governance, act, reference)
+        if intent is None:
+            intent = Intent("execute", (operation.target, operation.data))
+        first = self._writer.recall(gateway.governance, intent, reference)
         if first is not None:
             return first
-        receipt = gateway.write(
+        receipt = self._writer.write(
             gateway.governance,
             "execute",
             operation.target,
             operation.data,
             reference=reference,
-            act=act,
+            intent=intent,
         )
-        return gateway.written(receipt, reference, operation.operation_id)
+        return self._writer.written(receipt, reference, operation.operation_id)
 
     def cancel(self, operation: ScheduledOperation, *, reference: str) -> Written:
         """Cancel an operation that waits. For its caller, the guardian of its role, or an admin.
@@ -137,7 +146,7 @@ class Operations:
         Source: OpenZeppelin `AccessManager.cancel`.
         """
         gateway = self._gateway
-        receipt = gateway.write(
+        receipt = self._writer.write(
             gateway.governance,
             "cancel",
             operation.caller,
@@ -146,13 +155,13 @@ class Operations:
             reference=reference,
             part=CANCEL_PART,
         )
-        return gateway.written(receipt, reference, operation.operation_id)
+        return self._writer.written(receipt, reference, operation.operation_id)
 
     def _scheduled(
         self, contract: Contract, name: str, data: bytes, ready_at: int, written: Written | None
     ) -> ScheduledOperation:
         gateway = self._gateway
-        caller = gateway.signer.address
+        caller = self._writer.identity.signer.address
         operation_id = gateway.read(
             gateway.governance, "hashOperation", caller, contract.address, data
         )

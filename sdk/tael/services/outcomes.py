@@ -6,41 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 from tael.chain.jsonrpc import quantity
 from tael.chain.reverts import decode_revert
+from tael.contracts.registry import REGISTRY
+from tael.contracts.verbs import KeyEvent
 from tael.errors import ConfigurationError, NodeUnavailableError
 from tael.events import (
     AuthorizationCanceled,
     AuthorizationUsed,
     Issued,
-    PaymentCaptured,
-    PaymentReclaimed,
-    PaymentRefunded,
-    PaymentVoided,
     Redeemed,
-    topic_of,
 )
 from tael.identifiers import check_reference
 from tael.journal import Fate, State
 from tael.models import Evidence, Resolution
 from tael.outbox.receipts import receipt_in
-from tael.services.writing import found_elsewhere
+from tael.services.writer import found_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tael.contracts.verbs import VerbRow
     from tael.events import Event
     from tael.journal import Record, SignedTransaction
     from tael.services.gateway import Gateway
     from tael.services.payments import Payments
-
-_TOTALS: dict[str, tuple[type[Event], str]] = {
-    "capture": (PaymentCaptured, "captured_total_minor"),
-    "void": (PaymentVoided, "voided_total_minor"),
-    "refund": (PaymentRefunded, "refunded_total_minor"),
-}
-_BATCHES = ("authorizeMany", "captureMany")
-_MONEY = ("authorize", "charge", "reclaim", "transferWithAuthorization", "issue", "redeem")
-_WITH_KEYS = {*_MONEY, *_TOTALS, *_BATCHES}
-"""Verbs whose effect the chain shows under a key of the reference's own."""
+    from tael.services.writer import Writer
 
 
 class Outcomes:
@@ -51,26 +40,29 @@ class Outcomes:
         payments: Finds openings on the chain.
     """
 
-    def __init__(self, gateway: Gateway, payments: Payments) -> None:
+    def __init__(self, gateway: Gateway, writer: Writer, payments: Payments) -> None:
         self._gateway = gateway
+        self._writer = writer
         self._payments = payments
 
     def resolve(self, reference: str) -> Resolution:
         """See `Client.resolve`."""
-        gateway = self._gateway
-        record = gateway.journal.find(gateway.participant, check_reference(reference))
+        record = self._writer.journal.find(self._writer.participant, check_reference(reference))
         if record is None:
             return self._from_chain(reference)
         # A payment that travels in a batch has its verb, and a carrier.
-        if record.verb in _BATCHES and record.carrier is None:
+        row = self._row(record)
+        if row is not None and row.batch and record.carrier is None:
             return self._batch(record)
         return self._one(record)
 
     def resume(self, wait_seconds: float | None) -> list[Resolution]:
         """See `Client.resume`."""
-        gateway = self._gateway
-        opened = [record.reference for record in gateway.journal.open_writes(gateway.participant)]
-        gateway.outbox.resume(gateway.signer, wait_seconds)
+        opened = [
+            record.reference
+            for record in self._writer.journal.open_writes(self._writer.participant)
+        ]
+        self._writer.outbox.resume(self._writer.identity.signer, wait_seconds)
         return [self.resolve(reference) for reference in dict.fromkeys(opened)]
 
     # From the journal
@@ -81,14 +73,14 @@ class Outcomes:
         if record.state in (State.SIGNED, State.INCLUDED):
             # What waits may be included by now, and what was included undone.
             self._look()
-            record = self._gateway.journal.record(record.id)
+            record = self._writer.journal.record(record.id)
             if record.state is State.FINAL:
                 return _settled(record, "final", "the chain has it in a block that is final")
         if record.is_done:
             return self._done(record)
         if record.state is State.SIGNED:
             carrier = record.id if record.carrier is None else record.carrier
-            signed = self._gateway.journal.transactions_of(carrier)
+            signed = self._writer.journal.transactions_of(carrier)
             newest = signed[-1]
             return _open(
                 record,
@@ -100,9 +92,8 @@ class Outcomes:
         return self._without_effect(record)
 
     def _look(self) -> None:
-        gateway = self._gateway
-        if gateway.can_sign:
-            gateway.outbox.look(gateway.signer)
+        if self._writer.identity.can_sign:
+            self._writer.outbox.look(self._writer.identity.signer)
 
     def _done(self, record: Record) -> Resolution:
         """Included as the journal has it: is it still, and is it final?"""
@@ -117,7 +108,7 @@ class Outcomes:
                 "again",
                 "submitted",
             )
-        final = gateway.outbox.finality.final_number(gateway.chain)
+        final = self._writer.outbox.finality.final_number(gateway.chain)
         if (record.block_number or 0) > final:
             return _settled(
                 record, "included", f"in block {record.block_number}; blocks to {final} are final"
@@ -126,15 +117,14 @@ class Outcomes:
 
     def _without_effect(self, record: Record) -> Resolution:
         """Nothing of it is in flight: has it taken effect some other way, or can it still?"""
-        gateway = self._gateway
         event = self._find_effect(record)
         if event is not None:
             found = self._elsewhere(record.reference, event, "another transaction than its own")
             if found.status == "final":
-                gateway.journal.settle([found_elsewhere(record, event)])
+                self._writer.journal.settle([found_elsewhere(record, event)])
             return found
         carrier = record.id if record.carrier is None else record.carrier
-        signed = gateway.journal.transactions_of(carrier)
+        signed = self._writer.journal.transactions_of(carrier)
         alive = [each for each in signed if each.fate in (Fate.OPEN, Fate.INCLUDED)]
         if alive:
             return _open(
@@ -145,7 +135,8 @@ class Outcomes:
                 else f"transaction {alive[-1].hash} may still be included",
                 "submitted",
             )
-        if record.state is State.ACCEPTED and record.verb not in _WITH_KEYS:
+        row = self._row(record)
+        if record.state is State.ACCEPTED and not (row and isinstance(row.effect, KeyEvent)):
             # It may stand already, by a transaction of a journal that was lost: nothing on the
             # chain tells whose order a state came from.
             return _open(
@@ -191,14 +182,14 @@ class Outcomes:
         event = gateway.find_last(
             contract, AuthorizationCanceled, record.participant, record.subject
         )
-        final = gateway.outbox.finality.final_number(gateway.chain)
+        final = self._writer.outbox.finality.final_number(gateway.chain)
         return event.at.block_number if event and event.at.block_number <= final else None
 
     def _batch(self, record: Record) -> Resolution:
         """A batch is settled when each of its transactions is; its payments have their own."""
         parts = [
             self._one(part)
-            for part in self._gateway.journal.parts(record.participant, record.reference)
+            for part in self._writer.journal.parts(record.participant, record.reference)
         ]
         hashes = tuple(each for part in parts for each in part.evidence.transaction_hashes)
         if not parts:
@@ -232,30 +223,17 @@ class Outcomes:
 
     def _find_effect(self, record: Record) -> Event | None:
         """The event of a write, whoever sent it; None if there is none, or it has no key."""
-        gateway, subject = self._gateway, record.subject
-        contract = gateway.contract_at(record.contract)
-        if subject is None or contract is None:
+        contract, row = self._gateway.contract_at(record.contract), self._row(record)
+        if record.subject is None or contract is None or row is None:
             return None
-        if record.verb in ("authorize", "charge", *_BATCHES):
-            return self._payments.opening(subject)
-        if record.verb == "reclaim":
-            return gateway.find_last(contract, PaymentReclaimed, subject)
-        if record.verb in _TOTALS:
-            kind, field = _TOTALS[record.verb]
-            events = gateway.history(contract).events(
-                topics=(topic_of(kind), "0x" + subject.hex()), with_times=False
-            )
-            return next((e for e in events if getattr(e, field) == record.total_minor), None)
-        who = record.participant
-        return _first(
-            gateway.find_last(contract, kind, *topics)
-            for verb, kind, topics in (
-                ("transferWithAuthorization", AuthorizationUsed, (who, subject)),
-                ("issue", Issued, (subject,)),
-                ("redeem", Redeemed, (subject, who)),
-            )
-            if verb == record.verb
+        event: Event | None = self._gateway.effect(
+            contract, row, record.subject, record.participant, record.total_minor
         )
+        return event
+
+    def _row(self, record: Record) -> VerbRow | None:
+        contract = self._gateway.contract_at(record.contract)
+        return None if contract is None else REGISTRY.word(contract.kind, record.verb)
 
     def _from_chain(self, reference: str) -> Resolution:
         """The journal does not know the reference: it may have been lost."""
@@ -274,12 +252,11 @@ class Outcomes:
 
     def _elsewhere(self, reference: str, event: Event, whose: str) -> Resolution:
         """It has taken effect, in a transaction that the journal does not follow."""
-        gateway = self._gateway
-        gateway.receipt_with(event)
+        self._writer.receipt_with(event)
         return Resolution(
             reference,
             "settled",
-            "final" if gateway.is_final(event) else "included",
+            "final" if self._writer.is_final(event) else "included",
             Evidence(
                 f"the chain shows its {type(event).__name__}, in {whose}",
                 (event.at.transaction_hash,),
@@ -293,10 +270,10 @@ class Outcomes:
     def _search(self, reference: str) -> Event | None:
         gateway = self._gateway
         try:
-            ids = gateway.identifiers
+            ids = self._writer.identity.identifiers
         except ConfigurationError:
             return None
-        who = gateway.participant
+        who = self._writer.participant
         opened = self._payments.find_opening(who, ids.reference_hash(reference))
         if opened is not None:
             return opened
@@ -314,7 +291,7 @@ class Outcomes:
 
     def _final_time(self) -> int:
         gateway = self._gateway
-        number = max(0, gateway.outbox.finality.final_number(gateway.chain))
+        number = max(0, self._writer.outbox.finality.final_number(gateway.chain))
         block = gateway.chain.agree("eth_getBlockByNumber", [hex(number), False])
         if not isinstance(block, dict):
             raise NodeUnavailableError(f"the node gives no block {number}; try again later")

@@ -1,4 +1,4 @@
-"""Participants: admission, standing, the reserve, and the acts of governance that wait."""
+"""Participants: admission, standing, the reserve, and what governance must announce first."""
 
 from __future__ import annotations
 
@@ -16,31 +16,35 @@ from tael.events import (
     Unpaused,
 )
 from tael.models import AccountStatus, ParticipantStatus, ScheduledOperation, Written
-from tael.services.acts import Act
 from tael.services.gateway import require_money
+from tael.services.intents import Intent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tael.contracts.calls import Contract
     from tael.events import Event
     from tael.money import Currency, Money
     from tael.services.balances import Balances
-    from tael.services.contracts import Contract
     from tael.services.gateway import Gateway
     from tael.services.operations import Operations
+    from tael.services.writer import Writer
 
 
 class Participants:
     """Admission and standing of participants, per currency. For the operator.
 
-    Acts that can hurt (reinstate, close, forced transfer, unpause) may stand under a delay. The
-    first call then schedules the act and returns a :class:`~tael.models.ScheduledOperation`; the
+    What can hurt (reinstate, close, forced transfer, unpause) may stand under a delay. The
+    first call then schedules it and returns a :class:`~tael.models.ScheduledOperation`; the
     same call again, with the same arguments and reference, executes it once it is ready and
     returns a :class:`~tael.models.Written`.
     """
 
-    def __init__(self, gateway: Gateway, balances: Balances, operations: Operations) -> None:
+    def __init__(
+        self, gateway: Gateway, writer: Writer, balances: Balances, operations: Operations
+    ) -> None:
         self._gateway = gateway
+        self._writer = writer
         self._balances = balances
         self._operations = operations
 
@@ -53,7 +57,7 @@ class Participants:
             currency: ISO 4217 letters.
             participant: An address; None is the client's own.
         """
-        who = participant or self._gateway.participant
+        who = participant or self._writer.participant
         token = self._gateway.token(currency)
         status = AccountStatus(self._gateway.read(token, "statusOf", who))
         return ParticipantStatus(who, str(currency), status, self._balances.of(currency, who))
@@ -95,7 +99,7 @@ class Participants:
         Source: `SettlementToken.suspend`.
         """
         who, token = self._who(participant), self._gateway.token(currency)
-        reason = self._gateway.identifiers.document_hash(reference, document)
+        reason = self._writer.identity.identifiers.document_hash(reference, document)
 
         def find_first() -> Event | None:
             event = self._find(token, AccountSuspended, who)
@@ -119,19 +123,21 @@ class Participants:
         """
         require_money(reserve)
         token = self._gateway.token(reserve.currency)
-        document_hash = self._gateway.identifiers.document_hash(reference, document)
+        document_hash = self._writer.identity.identifiers.document_hash(reference, document)
         arguments = (reserve.amount_minor, document_hash, valid_before)
-        act = Act("attest", arguments)
-        first = self._gateway.recall(token, act, reference)
+        intent = Intent("attest", arguments)
+        first = self._writer.recall(token, intent, reference)
         if first is not None:
             return first
         now = self._gateway.read(token, "attestation")
         if (now[0], now[2], now[1]) == arguments:
             event = self._find(token, ReserveAttested)
             if event is not None:
-                return self._gateway.note(token, act, event, reference)
-        receipt = self._gateway.write(token, "attest", *arguments, reference=reference, act=act)
-        return self._gateway.written(receipt, reference)
+                return self._writer.note(token, intent, event, reference)
+        receipt = self._writer.write(
+            token, "attest", *arguments, reference=reference, intent=intent
+        )
+        return self._writer.written(receipt, reference)
 
     def pause(self, currency: str | Currency, *, reference: str) -> Written:
         """Stop new obligations in a currency. For the guardian, at once.
@@ -199,7 +205,7 @@ class Participants:
         """
         require_money(amount)
         token = self._gateway.token(amount.currency)
-        reason = self._gateway.identifiers.document_hash(reference, document)
+        reason = self._writer.identity.identifiers.document_hash(reference, document)
         call = (self._who(payer), self._who(payee), amount.amount_minor, reason)
 
         def find_first() -> Event | None:
@@ -217,13 +223,13 @@ class Participants:
             return None
 
         # The same data could be scheduled and executed a second time, so the past is asked first.
-        act = Act("forceTransfer", call)
-        first = self._gateway.recall(token, act, reference)
+        intent = Intent("forceTransfer", call)
+        first = self._writer.recall(token, intent, reference)
         if first is not None:
             return first
         event = find_first()
         if event is not None:
-            return self._gateway.note(token, act, event, reference)
+            return self._writer.note(token, intent, event, reference)
         return self._delayed(token, "forceTransfer", call, reference, find_first)
 
     # Internals
@@ -248,12 +254,12 @@ class Participants:
         reference: str,
         find_first: Callable[[], Event | None],
     ) -> Written:
-        return self._gateway.write_once(
+        return self._writer.write_once(
             token,
             name,
             *arguments,
             reference=reference,
-            act=Act(name, arguments),
+            intent=Intent(name, arguments),
             find_first=find_first,
         )
 
@@ -267,8 +273,8 @@ class Participants:
     ) -> Written | ScheduledOperation:
         if not self._operations.delay_seconds(token, name):
             return self._once(token, name, arguments, reference, find_first)
-        act = Act(name, arguments, target=token)
-        done = self._gateway.recall(token, act, reference)
+        intent = Intent(name, arguments, target=token)
+        done = self._writer.recall(token, intent, reference)
         if done is not None:
             return done
         operation = self._operations.find(token, name, *arguments)
@@ -276,18 +282,18 @@ class Participants:
             # Done before, by this very call perhaps: nobody shall announce it a second time.
             first = find_first()
             if first is not None:
-                return self._gateway.note(token, act, first, reference)
+                return self._writer.note(token, intent, first, reference)
             self._require_possible(token, name, arguments)
             return self._operations.schedule(token, name, *arguments, reference=reference)
         if operation.state == "waiting":
             return operation
         try:
-            return self._operations.execute(operation, reference=reference, act=act)
+            return self._operations.execute(operation, reference=reference, intent=intent)
         except ContractRevertedError:
             first = find_first()
             if first is None:
                 raise
-            return self._gateway.note(token, act, first, reference)
+            return self._writer.note(token, intent, first, reference)
 
     def _require_possible(self, token: Contract, name: str, arguments: tuple[object, ...]) -> None:
         """Refuse to schedule what the present status rules out: nobody shall wait for nothing."""

@@ -4,46 +4,43 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tael.errors import (
-    InvalidInputError,
-)
-from tael.events import (
-    PaymentCaptured,
-    PaymentOpened,
-    PaymentReclaimed,
-    PaymentRefunded,
-    PaymentVoided,
-    topic_of,
-)
-from tael.models import (
-    BatchOutcome,
-    Consent,
-    PaymentStatus,
-    PreparedPayment,
-    SignedPayment,
-    Written,
-)
-from tael.services.acts import Act
 from tael.services.batches import Batches
-from tael.services.gateway import MAX_PAYMENT_MINOR, require_money
+from tael.services.completion import Completion
+from tael.services.gateway import require_money
+from tael.services.opened_payments import OpenedPayments
 from tael.services.opening import Opening
-from tael.services.openings import Openings
-from tael.services.preparing import Preparation
-from tael.services.standing import Standing
-from tael.terms import Terms
+from tael.services.payment_status import PaymentReader
+from tael.services.preparation import (
+    AUTHORIZE_SECONDS,
+    HOLD_SECONDS,
+    REFUND_SECONDS,
+    Preparation,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import Literal
 
-    from tael.events import Event
+    from tael import qr
+    from tael.events import PaymentOpened
+    from tael.models import (
+        BatchOutcome,
+        Consent,
+        PaymentStatus,
+        PreparedPayment,
+        SignedPayment,
+        Written,
+    )
     from tael.money import Money
     from tael.services.directory import Directory
     from tael.services.gateway import Gateway
+    from tael.services.payment_status import Payment
+    from tael.services.writer import Writer
+    from tael.signers import Signer
+    from tael.terms import Terms
 
-    Payment = Terms | PreparedPayment | SignedPayment | PaymentStatus | bytes | str
 
-
-class Payments(Preparation, Standing):
+class Payments:
     """Card and QR payments through the escrow.
 
     A payment can be named by its id (32 bytes, or 0x and 64 digits), by its terms, or by what
@@ -51,12 +48,102 @@ class Payments(Preparation, Standing):
     opened the payment.
     """
 
-    def __init__(self, gateway: Gateway, directory: Directory) -> None:
-        openings = Openings(gateway)
-        Preparation.__init__(self, gateway, directory)
-        Standing.__init__(self, gateway, openings)
-        self._batches = Batches(gateway, openings)
-        self._opening = Opening(gateway, openings)
+    def __init__(self, gateway: Gateway, writer: Writer, directory: Directory) -> None:
+        batches = Batches(gateway, writer)
+        self._opened = OpenedPayments(gateway, writer)
+        self._reader = PaymentReader(gateway, writer.identity, self._opened)
+        self._preparation = Preparation(gateway, writer.identity, directory)
+        self._opening = Opening(gateway, writer, self._opened, batches)
+        self._completion = Completion(gateway, writer, self._reader, batches)
+
+    # Before
+
+    def prepare(
+        self,
+        *,
+        reference: str,
+        card: str,
+        amount: Money | None = None,
+        code: qr.VerifiedCode | qr.MerchantCode | str | None = None,
+        merchant_id: bytes | None = None,
+        acquirer: str | None = None,
+        issuer: str | None = None,
+        interchange_bps: int = 0,
+        at: int | None = None,
+        authorize_seconds: int = AUTHORIZE_SECONDS,
+        hold_seconds: int = HOLD_SECONDS,
+        refund_seconds: int = REFUND_SECONDS,
+    ) -> PreparedPayment:
+        """Make the terms that a card signs, from a scanned code or from explicit values.
+
+        All deadlines are measured by the chain's clock. A dynamic code fixes the UETR and the last
+        moment to authorize, so preparing the same code again with the same reference gives the
+        same terms and the same payment.
+
+        Args:
+            reference: The issuer's reference; only its salted hash is in the terms.
+            card: The payer's key, an address.
+            amount: What is paid, tip included. May be left out if the code says it; more than
+                the code says is a tip.
+            code: A scanned code: its text, as read, or as verified by `directory.verify_code`.
+            merchant_id: Without a code: the merchant's id.
+            acquirer: Without a code: the merchant's bank; None asks the Directory.
+            issuer: The payer's bank; None is the client's participant.
+            interchange_bps: Share of each capture that stays with the issuer, in 1/10,000.
+            at: The chain's time the deadlines are measured from, Unix seconds, where many payments
+                are prepared at once; None asks the chain.
+            authorize_seconds: Time to authorize, where no dynamic code sets it.
+            hold_seconds: Time to capture after that, at most 31 days from now.
+            refund_seconds: Time to refund after that, at most 540 days.
+
+        Returns:
+            The payment, ready to be shown to the payer and signed by the card.
+
+        Raises:
+            QrError: The code must not be paid.
+            InvalidInputError: Values are missing or do not go together.
+            AmountTypeError: The amount is no `Money`.
+
+        Source: `IPaymentEscrow.Terms`.
+        """
+        return self._preparation.prepare(
+            reference=reference,
+            card=card,
+            amount=amount,
+            code=code,
+            merchant_id=merchant_id,
+            acquirer=acquirer,
+            issuer=issuer,
+            interchange_bps=interchange_bps,
+            at=at,
+            authorize_seconds=authorize_seconds,
+            hold_seconds=hold_seconds,
+            refund_seconds=refund_seconds,
+        )
+
+    def sign(self, prepared: PreparedPayment, card: Signer) -> SignedPayment:
+        """Have the card sign the payment's id. The payer must have seen name and amount.
+
+        Raises:
+            InvalidInputError: Another key than the terms name.
+        """
+        return self._preparation.sign(prepared, card)
+
+    def consent(
+        self,
+        payment: SignedPayment | PreparedPayment,
+        *,
+        verb: Literal["authorize", "charge"] = "authorize",
+        valid_seconds: int = AUTHORIZE_SECONDS,
+    ) -> Consent:
+        """Sign, as the issuer or its delegate, that anyone may open this one payment.
+
+        Args:
+            payment: Which.
+            verb: The consent counts for this verb alone.
+            valid_seconds: How long, by the chain's clock.
+        """
+        return self._preparation.consent(payment, verb=verb, valid_seconds=valid_seconds)
 
     # Opening
 
@@ -143,7 +230,7 @@ class Payments(Preparation, Standing):
 
         Source: `PaymentEscrow.authorizeMany`.
         """
-        return self._batches.authorize(list(payments), reference)
+        return self._opening.many(list(payments), reference)
 
     # Afterwards
 
@@ -166,7 +253,7 @@ class Payments(Preparation, Standing):
 
         Source: `PaymentEscrow.capture`.
         """
-        return self._raise_total("capture", PaymentCaptured, payment, total, reference)
+        return self._completion.up_to("capture", payment, total, reference)
 
     def capture_more(self, status: PaymentStatus, more: Money, *, reference: str) -> Written:
         """Capture this much more than a status says.
@@ -191,11 +278,7 @@ class Payments(Preparation, Standing):
 
         Source: `PaymentEscrow.captureMany`.
         """
-        terms = self._terms_of_many([payment for payment, _ in totals])
-        items = [
-            (each, self._total(each, total)) for each, (_, total) in zip(terms, totals, strict=True)
-        ]
-        return self._batches.capture(items, reference)
+        return self._completion.capture_many(totals, reference)
 
     def void(self, payment: Payment, total: Money, *, reference: str) -> Written:
         """Give part or all of the hold back to the issuer, up to a new total.
@@ -207,7 +290,7 @@ class Payments(Preparation, Standing):
 
         Source: `PaymentEscrow.void`.
         """
-        return self._raise_total("void", PaymentVoided, payment, total, reference)
+        return self._completion.up_to("void", payment, total, reference)
 
     def void_rest(self, status: PaymentStatus, *, reference: str) -> Written:
         """Give back all that a status says is still held. Repeat it with the same status."""
@@ -223,7 +306,7 @@ class Payments(Preparation, Standing):
 
         Source: `PaymentEscrow.refund`.
         """
-        return self._raise_total("refund", PaymentRefunded, payment, total, reference)
+        return self._completion.up_to("refund", payment, total, reference)
 
     def refund_more(self, status: PaymentStatus, more: Money, *, reference: str) -> Written:
         """Refund this much more than a status says. Repeat it with the same status."""
@@ -234,74 +317,49 @@ class Payments(Preparation, Standing):
 
         Source: `PaymentEscrow.reclaim`.
         """
-        terms = self.terms(payment)
-        payment_id = self.id_of(payment)
-        escrow = self._gateway.escrow
-        return self._gateway.write_once(
-            escrow,
-            "reclaim",
-            terms.parties,
-            terms.packed,
-            reference=reference,
-            act=Act("reclaim", (payment_id,), payment_id),
-            find_first=lambda: self._gateway.find_last(escrow, PaymentReclaimed, payment_id),
-        )
+        return self._completion.reclaim(payment, reference)
+
+    # How they stand
+
+    def status(self, payment: Payment) -> PaymentStatus:
+        """How a payment stands, and what may be done with it until when.
+
+        Raises:
+            WrongStateError: It was never opened.
+        """
+        return self._reader.status(payment)
+
+    def terms(self, payment: Payment) -> Terms:
+        """The terms of a payment; from an id alone they are read from the event that opened it.
+
+        Raises:
+            WrongStateError: It was never opened.
+        """
+        return self._reader.terms(payment)
+
+    def id_of(self, payment: Payment) -> bytes:
+        """A payment's id, 32 bytes.
+
+        Raises:
+            InvalidInputError: Neither an id nor a payment.
+        """
+        return self._reader.id_of(payment)
+
+    def find(self, reference: str) -> PaymentStatus | None:
+        """The payment that the client's participant opened as issuer under a reference, or None."""
+        return self._reader.find(reference)
 
     # For resolving
 
     def opening(self, payment_id: bytes) -> PaymentOpened | None:
         """The event that opened a payment; None if none did."""
-        return self._openings.find(payment_id)
+        return self._opened.find(payment_id)
 
     def find_opening(self, issuer: str, reference_hash: bytes) -> PaymentOpened | None:
         """The event that opened an issuer's payment under a reference; None if none did."""
-        payment_id = self._openings.find_by_reference(issuer, reference_hash)
-        found = None if payment_id is None else self._openings.find(payment_id)
+        payment_id = self._opened.find_by_reference(issuer, reference_hash)
+        found = None if payment_id is None else self._opened.find(payment_id)
         # The terms are in the event: what was noted of the reference is not taken on trust.
         if found is None or (found.terms.issuer, found.reference_hash) != (issuer, reference_hash):
             return None
         return found
-
-    # Internals
-
-    def _raise_total(
-        self, verb: str, kind: type[Event], payment: Payment, total: Money, reference: str
-    ) -> Written:
-        gateway = self._gateway
-        terms = self.terms(payment)
-        payment_id = self.id_of(payment)
-        total_minor = self._total(terms, total)
-
-        def find_first() -> Event | None:
-            events = gateway.history(gateway.escrow).events(
-                topics=(topic_of(kind), "0x" + payment_id.hex()), with_times=False
-            )
-            return next((each for each in events if _total_of(each) == total_minor), None)
-
-        return gateway.write_once(
-            gateway.escrow,
-            verb,
-            terms.parties,
-            terms.packed,
-            total_minor,
-            reference=reference,
-            act=Act(verb, (payment_id, total_minor), payment_id, total_minor),
-            find_first=find_first,
-        )
-
-    def _total(self, terms: Terms, total: Money) -> int:
-        require_money(total, most_minor=MAX_PAYMENT_MINOR)
-        currency = self._gateway.money(terms.token, 0).currency
-        if total.currency != currency:
-            raise InvalidInputError(f"The payment is in {currency}, not in {total.currency}.")
-        return total.amount_minor
-
-
-def _total_of(event: Event) -> int | None:
-    if isinstance(event, PaymentCaptured):
-        return event.captured_total_minor
-    if isinstance(event, PaymentVoided):
-        return event.voided_total_minor
-    if isinstance(event, PaymentRefunded):
-        return event.refunded_total_minor
-    return None

@@ -60,7 +60,7 @@ def target_of(url: str) -> Target:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise WebhookAddressError("the webhook's URL is none") from error
+        raise WebhookAddressError("the webhook's URL is not a valid URL") from error
     if (
         parts.scheme not in ("https", "http")
         or not parts.hostname

@@ -5,7 +5,8 @@ from eth_abi import encode
 from eth_utils import keccak
 
 from tael.chain import load
-from tael.chain.artifacts import CONTRACTS, signature_of
+from tael.contracts.artifacts import signature_of
+from tael.contracts.registry import REGISTRY
 from tael.deployment import ROLES, cancel, execute, schedule, scheduled, verify
 from tael.deployment.plan import ROLE_BY_NAME
 from tael.errors import ContractRevertedError, NotPermittedError, WrongStateError, WrongTimeError
@@ -57,7 +58,7 @@ def refusal_of(chain, address, entry):
 
 @pytest.mark.threat("C44")
 def test_roles_cover_every_restricted_function_of_the_contracts(chain, manifest):
-    restricted = {name: set() for name in CONTRACTS}
+    restricted = {name: set() for name in REGISTRY.names}
     for recorded in manifest.contracts.values():
         for entry in load(recorded.contract).functions:
             if entry["stateMutability"] not in ("view", "pure") and refusal_of(
@@ -66,7 +67,7 @@ def test_roles_cover_every_restricted_function_of_the_contracts(chain, manifest)
                 restricted[recorded.contract].add(entry["name"])
     planned = {
         name: {each for role in ROLES for each in role.functions.get(name, ())}
-        for name in CONTRACTS
+        for name in REGISTRY.names
     }
     # Only Governance itself may change a contract's authority; it does so for an administrator.
     assert restricted["SettlementToken"] - {"setAuthority"} == planned["SettlementToken"]

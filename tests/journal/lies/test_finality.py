@@ -110,7 +110,7 @@ def test_an_event_that_never_was_settles_nothing(
     bank, rich = client(world, chain=connect(proxies)), client(world)
     transfer(rich, world, "T-0")
     logs = world.node.rpc("eth_getTransactionReceipt", record(rich, "T-0").transaction_hash)["logs"]
-    nonce = "0x" + bank._gateway.identifiers.transfer_nonce("T-1").hex()
+    nonce = "0x" + bank._identity.identifiers.transfer_nonce("T-1").hex()
     used = next(log for log in logs if record(rich, "T-0").subject.hex() in str(log["topics"]))
     forged = {**used, "topics": [*used["topics"][:2], nonce]}
 

@@ -97,7 +97,7 @@ def test_a_payment_of_a_batch_is_accepted_only_where_the_escrow_says_so(
             bank.payments.authorize_many(payments, reference="B-1")
         assert {record(bank, f"P-{n}").state for n in range(3)} == {State.SIGNED}
         proxies[0].calm()
-    bank._gateway.outbox.wait_seconds = 20
+    bank._writer.outbox.wait_seconds = 20
     outcomes = bank.payments.authorize_many(payments, reference="B-1")
     assert all(each.written for each in outcomes)
     assert {record(bank, f"P-{n}").state for n in range(3)} == {State.FINAL}

@@ -136,7 +136,7 @@ def test_what_offers_too_little_for_any_pool_is_replaced(
         if step == "journaled":
             proxies[0].calm()
 
-    bank._gateway.outbox.on_step = arm
+    bank._writer.outbox.on_step = arm
     proxies[0].arm("eth_getBlockByNumber", lie=free, times=ALWAYS)
     proxies[0].arm("eth_maxPriorityFeePerGas", lie="0x0", times=ALWAYS)
     with contextlib.suppress(TransactionRefusedError):
@@ -188,7 +188,7 @@ def test_a_fee_that_is_too_dear_fails_nobody_who_waits(
         if step == "journaled":
             proxies[0].arm("eth_getBlockByNumber", lie=dear, times=ALWAYS)
 
-    bank._gateway.outbox.on_step = arm
+    bank._writer.outbox.on_step = arm
     with pytest.raises(OutcomeUnknownError, match="not included"):
         transfer(bank, world, "T-1")
     proxies[0].calm()

@@ -208,7 +208,7 @@ def test_no_signature_and_no_transaction_is_told(world: World, heard: Heard) -> 
     bank = client(world)
     payment = world.sign("P-1", cny("5.00"))
     bank.payments.authorize(payment, reference="P-1")
-    signed = bank._gateway.journal.transactions_of(1)
+    signed = bank._writer.journal.transactions_of(1)
     bank.close()
     told = "\n".join(record.getMessage() + repr(vars(record)) for record in heard.records)
     assert signed

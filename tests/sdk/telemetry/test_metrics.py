@@ -152,7 +152,7 @@ def test_what_nobody_can_look_at_is_told_by_its_age(
         proxy.calm()
         wait_until(lambda: scrape()[name] < 1.5)
         manual()
-        wait_until(lambda: not bank._gateway.outbox.in_flight())
+        wait_until(lambda: not bank._writer.outbox.in_flight())
         assert scrape()[name] == 0
         bank.close()
 
@@ -163,7 +163,7 @@ def test_a_journal_that_is_away_leaves_the_rest(world: World, tmp_path: Any) -> 
     chain_id = str(world.chain.chain_id)
     before = scrape()
     assert ("tael_journal_writes", chain_id, "signed") in before
-    engine = bank._gateway.journal.store.engine
+    engine = bank._writer.journal.store.engine
     with engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE writes RENAME TO gone")
     assert ("tael_in_flight", chain_id) in scrape()

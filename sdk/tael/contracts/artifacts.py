@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eth_utils import keccak
 
 from tael.errors import ConfigurationError
 
-CONTRACTS = ("Governance", "SettlementToken", "PaymentEscrow")
-"""What a deployment consists of, in the order it is deployed."""
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +109,27 @@ def load(name: str) -> Artifact:
     Raises:
         ConfigurationError: The package does not contain it.
     """
-    file = resources.files("tael") / "artifacts" / f"{name}.json"
+    found = _ADDED.get(name)
+    return _read(name, resources.files("tael") / "artifacts") if found is None else found
+
+
+def read(folder: Path, name: str) -> Artifact:
+    """Read a contract that does not ship with the package, and know it by its name from then on.
+
+    Args:
+        folder: Where its file is, as `scripts/artifacts.py` writes it.
+        name: Its Solidity name; none that ships with the package.
+
+    Raises:
+        ConfigurationError: There is none in the folder.
+    """
+    _ADDED[name] = artifact = _read(name, folder)
+    load.cache_clear()
+    return artifact
+
+
+def _read(name: str, folder: Traversable) -> Artifact:
+    file = folder / f"{name}.json"
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -127,3 +148,6 @@ def load(name: str) -> Artifact:
         source_hash=document["sourceHash"],
         compiler=document["compiler"],
     )
+
+
+_ADDED: dict[str, Artifact] = {}

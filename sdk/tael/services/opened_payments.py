@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tael.services.gateway import Gateway
+    from tael.services.writer import Writer
     from tael.terms import Terms
 
 OPENING_TOPICS = (topic_of(PaymentAuthorized), topic_of(PaymentCharged))
@@ -22,7 +23,7 @@ it knows anyway; others are there only if another journal was used, or this one 
 _PUT_AT_ONCE = 5_000
 
 
-class Openings:
+class OpenedPayments:
     """Knows, per issuer, which reference hash stands for which payment.
 
     The chain refuses the same terms twice, yet the same reference under new deadlines is another
@@ -30,8 +31,9 @@ class Openings:
     first was written in.
     """
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, writer: Writer) -> None:
         self._gateway = gateway
+        self._writer = writer
         self._read_at: dict[str, float] = {}
 
     def find(self, payment_id: bytes) -> PaymentOpened | None:
@@ -94,7 +96,7 @@ class Openings:
 
     @property
     def _table(self) -> OpeningsTable:
-        journal = self._gateway.journal
+        journal = self._writer.journal
         return OpeningsTable(journal.store, journal.chain_row, self._gateway.escrow.address)
 
     def _catch_up(self, issuer: str, *, at_most_every: float = 0.0) -> None:
@@ -104,7 +106,7 @@ class Openings:
             return
         gateway, table = self._gateway, self._table
         history = gateway.history(gateway.escrow)
-        final = gateway.outbox.finality.final_number(gateway.chain)
+        final = self._writer.outbox.finality.final_number(gateway.chain)
         head = history.head()
         first = table.next_block(issuer) or history.first_block
         if first > head + 1:

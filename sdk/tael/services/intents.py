@@ -10,34 +10,20 @@ from tael.journal import body_hash
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tael.services.contracts import Contract
+    from tael.contracts.calls import Contract
     from tael.terms import Terms
-
-GAS_BOUNDS = {
-    "authorize": 150_000,
-    "authorizeWith": 260_000,
-    "charge": 170_000,
-    "chargeWith": 280_000,
-    "capture": 130_000,
-    "void": 100_000,
-    "reclaim": 100_000,
-    "refund": 120_000,
-    "transferWithAuthorization": 160_000,
-}
-"""Limits that suffice without an estimate, first use and cold storage included: about half more
-than the dearest of each that the contract tests know. What is not used is not paid."""
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class Intent:
     """What a write is to do.
 
-    Two calls with the same reference must mean the same act. Signatures, deadlines of messages and
-    the form of a call are no part of it, so a repeat that signs anew is still a repeat.
+    Two calls with the same reference must mean the same intent. Signatures, deadlines of messages
+    and the form of a call are no part of it, so a repeat that signs anew is still a repeat.
 
     Args:
         verb: The contract's function, by its plain name.
-        body: Everything that makes it this act and no other.
+        body: Everything that makes it this intent and no other.
         subject: The key of what is written, 32 bytes, if it has one.
         total_minor: The new total of a capture, void or refund.
         valid_before: Chain time from which on no signed message for it counts; None without one.
@@ -52,7 +38,7 @@ class Act:
     target: Contract | None = None
 
     def body_hash(self, contract: Contract) -> bytes:
-        """The fingerprint of the act, 32 bytes.
+        """The fingerprint of the intent, 32 bytes.
 
         Args:
             contract: Where the call goes.
@@ -60,6 +46,6 @@ class Act:
         return body_hash(self.verb, [(self.target or contract).address, *self.body])
 
 
-def opening_act(verb: str, terms: Terms, payment_id: bytes) -> Act:
+def opening_intent(verb: str, terms: Terms, payment_id: bytes) -> Intent:
     """What opening a payment is to the journal, alone or in a batch."""
-    return Act(verb, (payment_id,), payment_id, valid_before=terms.authorize_before)
+    return Intent(verb, (payment_id,), payment_id, valid_before=terms.authorize_before)

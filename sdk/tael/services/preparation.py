@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tael.money import Money
     from tael.services.directory import Directory
     from tael.services.gateway import Gateway
+    from tael.services.identity import Identity
     from tael.signers import Signer
 
 AUTHORIZE_SECONDS = 15 * 60
@@ -28,10 +29,17 @@ MAX_REFUND_SECONDS = 540 * 86_400
 
 
 class Preparation:
-    """The part of `Payments` that sends nothing."""
+    """Makes terms and signatures; sends nothing. `Payments` documents what it does.
 
-    def __init__(self, gateway: Gateway, directory: Directory) -> None:
+    Args:
+        gateway: The deployment.
+        identity: The issuer, or who prepares for it.
+        directory: Where merchants are looked up.
+    """
+
+    def __init__(self, gateway: Gateway, identity: Identity, directory: Directory) -> None:
         self._gateway = gateway
+        self._identity = identity
         self._directory = directory
 
     def prepare(
@@ -50,40 +58,9 @@ class Preparation:
         hold_seconds: int = HOLD_SECONDS,
         refund_seconds: int = REFUND_SECONDS,
     ) -> PreparedPayment:
-        """Make the terms that a card signs, from a scanned code or from explicit values.
-
-        All deadlines are measured by the chain's clock. A dynamic code fixes the UETR and the last
-        moment to authorize, so preparing the same code again with the same reference gives the
-        same terms and the same payment.
-
-        Args:
-            reference: The issuer's reference; only its salted hash is in the terms.
-            card: The payer's key, an address.
-            amount: What is paid, tip included. May be left out if the code says it; more than
-                the code says is a tip.
-            code: A scanned code: its text, as read, or as verified by `directory.verify_code`.
-            merchant_id: Without a code: the merchant's id.
-            acquirer: Without a code: the merchant's bank; None asks the Directory.
-            issuer: The payer's bank; None is the client's participant.
-            interchange_bps: Share of each capture that stays with the issuer, in 1/10,000.
-            at: The chain's time the deadlines are measured from, Unix seconds, where many payments
-                are prepared at once; None asks the chain.
-            authorize_seconds: Time to authorize, where no dynamic code sets it.
-            hold_seconds: Time to capture after that, at most 31 days from now.
-            refund_seconds: Time to refund after that, at most 540 days.
-
-        Returns:
-            The payment, ready to be shown to the payer and signed by the card.
-
-        Raises:
-            QrError: The code must not be paid.
-            InvalidInputError: Values are missing or do not go together.
-            AmountTypeError: The amount is no `Money`.
-
-        Source: `IPaymentEscrow.Terms`.
-        """
+        """See `Payments.prepare`."""
         gateway = self._gateway
-        ids = gateway.identifiers
+        ids = self._identity.identifiers
         verified = self._verify(code, amount)
         if verified is not None:
             if merchant_id is not None or acquirer is not None:
@@ -103,7 +80,9 @@ class Preparation:
             proof = CodeProof(asked, verified.expires_at, verified.signature)
         capture_before = authorize_before + hold_seconds
         terms = Terms(
-            issuer=gateway.participant if issuer is None else gateway.address(issuer, "issuer"),
+            issuer=self._identity.participant
+            if issuer is None
+            else gateway.address(issuer, "issuer"),
             acquirer=acquirer or self._acquirer_of(merchant_id),
             token=gateway.token(paid.currency).address,
             merchant=merchant_id,
@@ -131,11 +110,7 @@ class Preparation:
         )
 
     def sign(self, prepared: PreparedPayment, card: Signer) -> SignedPayment:
-        """Have the card sign the payment's id. The payer must have seen name and amount.
-
-        Raises:
-            InvalidInputError: Another key than the terms name.
-        """
+        """See `Payments.sign`."""
         if card.address != prepared.terms.card:
             raise InvalidInputError(
                 f"The terms are for card {prepared.terms.card}, not for {card.address}."
@@ -150,19 +125,15 @@ class Preparation:
         verb: Literal["authorize", "charge"] = "authorize",
         valid_seconds: int = AUTHORIZE_SECONDS,
     ) -> Consent:
-        """Sign, as the issuer or its delegate, that anyone may open this one payment.
-
-        Args:
-            payment: Which.
-            verb: The consent counts for this verb alone.
-            valid_seconds: How long, by the chain's clock.
-        """
+        """See `Payments.consent`."""
         gateway = self._gateway
         valid_before = gateway.now() + valid_seconds
         build = authorize_consent_digest if verb == "authorize" else charge_consent_digest
         digest = build(gateway.domain, payment.payment_id, valid_before)
-        signature = gateway.signer.sign_digest(digest)
-        return Consent(verb, payment.payment_id, gateway.signer.address, valid_before, signature)
+        signature = self._identity.signer.sign_digest(digest)
+        return Consent(
+            verb, payment.payment_id, self._identity.signer.address, valid_before, signature
+        )
 
     # Internals
 

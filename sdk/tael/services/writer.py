@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from abc import abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tael.contracts.registry import REGISTRY
 from tael.errors import (
     ContractRevertedError,
     InvalidInputError,
@@ -20,44 +20,43 @@ from tael.journal import Order, Outcome, State
 from tael.journal.journal import conflict
 from tael.models import Written
 from tael.outbox.receipts import receipt_in
-from tael.services.acts import GAS_BOUNDS, Act
+from tael.services.intents import Intent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tael.chain import Chain, Receipt
+    from tael.contracts.calls import Contract
     from tael.events import Event
     from tael.journal import Item, Journal, Record
     from tael.outbox import Outbox, Ticket
-    from tael.services.contracts import Contract
-    from tael.signers import Signer
+    from tael.services.identity import Identity
 
 
-class Writing:
-    """The part of `Gateway` that writes.
+class Writer:
+    """Writes for one participant, through its outbox and journal.
 
     Args:
         chain: The chain.
+        identity: Who signs, and for whom.
         outbox: Makes the outbox when it is first needed; a client that only reads has no store.
         simulate: Whether each write is tried on the node first, so that a refusal costs nothing.
     """
 
-    def __init__(self, chain: Chain, outbox: Callable[[], Outbox], *, simulate: bool) -> None:
+    def __init__(
+        self, chain: Chain, identity: Identity, outbox: Callable[[], Outbox], *, simulate: bool
+    ) -> None:
         self.chain = chain
+        self.identity = identity
         self.simulate = simulate
         self._make_outbox = outbox
         self._outbox: Outbox | None = None
         self._making = threading.Lock()
 
     @property
-    @abstractmethod
-    def signer(self) -> Signer:
-        """Who signs."""
-
-    @property
-    @abstractmethod
     def participant(self) -> str:
         """Whose references these are."""
+        return self.identity.participant
 
     @property
     def outbox(self) -> Outbox:
@@ -85,7 +84,7 @@ class Writing:
         name: str,
         *arguments: object,
         reference: str,
-        act: Act | None = None,
+        intent: Intent | None = None,
         part: int = 0,
         gas: int | None = None,
         items: Sequence[Item] = (),
@@ -97,12 +96,15 @@ class Writing:
             name: The function's name.
             arguments: Its arguments.
             reference: The caller's reference for this write.
-            act: What the call is to do, where that is more or less than its arguments say.
+            intent: What the call is to do, where that is more or less than its arguments say.
             part: Where one reference stands for several transactions: which of them.
             gas: A limit that is known to suffice; None estimates.
             items: The payments of a batch.
         """
-        what = Act(name, arguments) if act is None else act
+        what = Intent(name, arguments) if intent is None else intent
+        bound = REGISTRY.verb(contract.kind, name).gas
+        if gas is None and bound is not None and not self.simulate:
+            gas = bound.limit()
         return Order(
             participant=self.participant,
             reference=check_reference(reference),
@@ -111,7 +113,7 @@ class Writing:
             to=contract.address,
             data=contract.function(name, len(arguments)).encode(*arguments),
             part=part,
-            gas=gas if gas is not None or self.simulate else GAS_BOUNDS.get(name),
+            gas=gas,
             subject=what.subject,
             total_minor=what.total_minor,
             valid_before=what.valid_before,
@@ -120,7 +122,7 @@ class Writing:
 
     def submit(self, orders: Sequence[Order]) -> list[Ticket]:
         """Hand orders to the outbox without waiting."""
-        return self.outbox.submit(self.signer, orders)
+        return self.outbox.submit(self.identity.signer, orders)
 
     def wait(self, ticket: Ticket) -> Receipt:
         """Wait until an order's transaction is in a block."""
@@ -132,7 +134,7 @@ class Writing:
         name: str,
         *arguments: object,
         reference: str,
-        act: Act | None = None,
+        intent: Intent | None = None,
         part: int = 0,
         gas: int | None = None,
     ) -> Receipt:
@@ -144,12 +146,12 @@ class Writing:
             OutcomeUnknownError: Nobody knows whether it is in a block.
         """
         order = self.order(
-            contract, name, *arguments, reference=reference, act=act, part=part, gas=gas
+            contract, name, *arguments, reference=reference, intent=intent, part=part, gas=gas
         )
-        return self.outbox.send(self.signer, order)
+        return self.outbox.send(self.identity.signer, order)
 
     def recall(
-        self, contract: Contract, act: Act, reference: str, *, part: int = 0
+        self, contract: Contract, intent: Intent, reference: str, *, part: int = 0
     ) -> Written | None:
         """The first result of a reference whose write is done; no node is asked.
 
@@ -159,7 +161,7 @@ class Writing:
         record = self.journal.find(self.participant, check_reference(reference), part)
         if record is None:
             return None
-        if not record.stands_for(act.body_hash(contract)):
+        if not record.stands_for(intent.body_hash(contract)):
             raise conflict(reference, record)
         return self.written_down(record, reference) if record.is_done else None
 
@@ -184,7 +186,7 @@ class Writing:
         if record.state is not State.SIGNED:
             return record
         with contextlib.suppress(ContractRevertedError, TransactionRefusedError):
-            self.wait(self.outbox.rejoin(self.signer, record))
+            self.wait(self.outbox.rejoin(self.identity.signer, record))
         return self.journal.record(record.id)
 
     def written(self, receipt: Receipt, reference: str, subject: bytes | None = None) -> Written:
@@ -238,7 +240,9 @@ class Writing:
             return True
         return event.at.block_number <= finality.final_number(self.chain)
 
-    def accept(self, contract: Contract, act: Act, reference: str, *, part: int = 0) -> Record:
+    def accept(
+        self, contract: Contract, intent: Intent, reference: str, *, part: int = 0
+    ) -> Record:
         """Write down what a reference stands for, before anything for it is signed.
 
         Raises:
@@ -248,14 +252,14 @@ class Writing:
             Order(
                 participant=self.participant,
                 reference=check_reference(reference),
-                verb=act.verb,
-                body_hash=act.body_hash(contract),
+                verb=intent.verb,
+                body_hash=intent.body_hash(contract),
                 to=contract.address,
                 data=b"",
                 part=part,
-                subject=act.subject,
-                total_minor=act.total_minor,
-                valid_before=act.valid_before,
+                subject=intent.subject,
+                total_minor=intent.total_minor,
+                valid_before=intent.valid_before,
             )
         )
 
@@ -271,7 +275,7 @@ class Writing:
         return max((record.part for record in parts), default=0)
 
     def note(
-        self, contract: Contract, act: Act, event: Event, reference: str, *, part: int = 0
+        self, contract: Contract, intent: Intent, event: Event, reference: str, *, part: int = 0
     ) -> Written:
         """Write down that the chain has this write already, and give its first result.
 
@@ -281,8 +285,8 @@ class Writing:
         Raises:
             IdempotencyConflictError: The reference stands for something else.
         """
-        written = self.written_before(event, reference, act.subject)
-        record = self.accept(contract, act, reference, part=part)
+        written = self.written_before(event, reference, intent.subject)
+        record = self.accept(contract, intent, reference, part=part)
         if self.is_final(event):
             if not record.is_done:
                 self.journal.settle([found_elsewhere(record, event, written.gas_used)])
@@ -295,7 +299,7 @@ class Writing:
         name: str,
         *arguments: object,
         reference: str,
-        act: Act,
+        intent: Intent,
         find_first: Callable[[], Event | None],
         part: int = 0,
         gas: int | None = None,
@@ -311,26 +315,26 @@ class Writing:
             name: Function.
             arguments: Its arguments.
             reference: The caller's reference.
-            act: What it is to do.
+            intent: What it is to do.
             find_first: Looks for the event of the same write; it raises `IdempotencyConflictError`
                 if it finds one with another body.
             part: Where one reference stands for several transactions: which of them.
             gas: A limit that is known to suffice; None estimates.
             is_new: Whether the journal was asked a moment ago, and does not know the reference.
         """
-        first = None if is_new else self.recall(contract, act, reference, part=part)
+        first = None if is_new else self.recall(contract, intent, reference, part=part)
         if first is not None:
             return first
         try:
             receipt = self.write(
-                contract, name, *arguments, reference=reference, act=act, part=part, gas=gas
+                contract, name, *arguments, reference=reference, intent=intent, part=part, gas=gas
             )
         except ContractRevertedError:
             event = find_first()
             if event is None:
                 raise
-            return self.note(contract, act, event, reference, part=part)
-        return self.written(receipt, reference, act.subject)
+            return self.note(contract, intent, event, reference, part=part)
+        return self.written(receipt, reference, intent.subject)
 
 
 def found_elsewhere(record: Record, event: Event, gas_used: int | None = None) -> Outcome:

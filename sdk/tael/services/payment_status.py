@@ -12,27 +12,27 @@ from tael.models import PaymentStatus
 from tael.terms import Terms
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tael.models import PreparedPayment, SignedPayment
     from tael.money import Money
     from tael.services.gateway import Gateway
-    from tael.services.openings import Openings
+    from tael.services.identity import Identity
+    from tael.services.opened_payments import OpenedPayments
 
     Payment = Terms | PreparedPayment | SignedPayment | PaymentStatus | bytes | str
 
 
-class Standing:
-    """The part of `Payments` that only reads."""
+class PaymentReader:
+    """Reads payments: `Payments` documents what it does."""
 
-    def __init__(self, gateway: Gateway, openings: Openings) -> None:
+    def __init__(self, gateway: Gateway, identity: Identity, opened: OpenedPayments) -> None:
         self._gateway = gateway
-        self._openings = openings
+        self._identity = identity
+        self._opened = opened
 
     def status(self, payment: Payment) -> PaymentStatus:
-        """How a payment stands, and what may be done with it until when.
-
-        Raises:
-            WrongStateError: It was never opened.
-        """
+        """See `Payments.status`."""
         gateway = self._gateway
         payment_id = self.id_of(payment)
         exists, captured, voided, refunded, day = gateway.read(
@@ -73,27 +73,19 @@ class Standing:
         )
 
     def terms(self, payment: Payment) -> Terms:
-        """The terms of a payment; from an id alone they are read from the event that opened it.
-
-        Raises:
-            WrongStateError: It was never opened.
-        """
+        """See `Payments.terms`."""
         if isinstance(payment, Terms):
             return payment
         if not isinstance(payment, (bytes, str)):
             return payment.terms
         payment_id = self.id_of(payment)
-        opened = self._openings.find(payment_id)
+        opened = self._opened.find(payment_id)
         if opened is None:
             raise _unknown(payment_id)
         return opened.terms
 
     def id_of(self, payment: Payment) -> bytes:
-        """A payment's id, 32 bytes.
-
-        Raises:
-            InvalidInputError: Neither an id nor a payment.
-        """
+        """See `Payments.id_of`."""
         if isinstance(payment, Terms):
             return payment.payment_id(self._gateway.domain)
         if not isinstance(payment, (bytes, str)):
@@ -107,18 +99,21 @@ class Standing:
         return value
 
     def find(self, reference: str) -> PaymentStatus | None:
-        """The payment that the client's participant opened as issuer under a reference, or None."""
-        gateway = self._gateway
-        payment_id = self._openings.find_by_reference(
-            gateway.participant, gateway.identifiers.reference_hash(reference)
+        """See `Payments.find`."""
+        who = self._identity
+        payment_id = self._opened.find_by_reference(
+            who.participant, who.identifiers.reference_hash(reference)
         )
         return None if payment_id is None else self.status(payment_id)
 
-    # Internals
+    def terms_of_many(self, payments: Sequence[Payment]) -> list[Terms]:
+        """The terms of each, those named by an id alone read together.
 
-    def _terms_of_many(self, payments: list[Payment]) -> list[Terms]:
+        Raises:
+            WrongStateError: One was never opened.
+        """
         unread = [self.id_of(each) for each in payments if isinstance(each, (bytes, str))]
-        found = self._openings.find_many(unread) if unread else {}
+        found = self._opened.find_many(unread) if unread else {}
         terms = []
         for payment in payments:
             if isinstance(payment, (bytes, str)):

@@ -10,7 +10,7 @@ from eth_abi.exceptions import EncodingError
 from eth_utils.crypto import keccak
 
 from tael.abi import decode, encode
-from tael.chain.artifacts import load
+from tael.contracts.artifacts import load
 from tael.errors import InvalidInputError
 
 if TYPE_CHECKING:

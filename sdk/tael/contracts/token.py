@@ -1,0 +1,109 @@
+"""SettlementToken: a currency's balances and holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tael.contracts.governance import GOVERNANCE
+from tael.contracts.kinds import ContractKind, SetUpCall, Site
+from tael.contracts.verbs import SETS_STATE, Gas, KeyEvent, VerbRow
+from tael.events import AuthorizationCanceled, AuthorizationUsed, Issued, Redeemed
+
+if TYPE_CHECKING:
+    from tael.contracts.calls import Contract
+
+__all__ = ["SETTLEMENT_TOKEN"]
+
+
+def _constructor(site: Site) -> tuple[object, ...]:
+    each = site.of_currency()
+    return (
+        site.addresses[GOVERNANCE.key],
+        each.name,
+        each.symbol,
+        each.iso.numeric,
+        each.iso.exponent,
+    )
+
+
+def _set_up(site: Site, own: Contract) -> tuple[SetUpCall, ...]:
+    return (SetUpCall(own, "admit", (site.plan.scheme_account,)),)
+
+
+def _plain(function: str) -> VerbRow:
+    """A function for wallets and other contracts, not for a bank's books: it has no reference."""
+    return VerbRow(function=function, effect=None, service=None, command=None)
+
+
+def _governed(function: str, role: str, service: str | None, command: str | None) -> VerbRow:
+    return VerbRow(
+        function=function,
+        effect=None if service is None else SETS_STATE,
+        service=service,
+        command=command,
+        role=role,
+    )
+
+
+SETTLEMENT_TOKEN = ContractKind(
+    name="SettlementToken",
+    key="token",
+    number=2,
+    is_per_currency=True,
+    constructor=_constructor,
+    set_up=_set_up,
+    verbs=(
+        _governed("admit", "REGISTRAR", "participants.admit", "participant admit"),
+        VerbRow(
+            function="issue",
+            effect=KeyEvent((Issued,)),
+            service="balances.issue",
+            command="issue",
+            role="ISSUANCE",
+        ),
+        VerbRow(
+            function="redeem",
+            effect=KeyEvent((Redeemed,), ("subject", "participant")),
+            service="balances.redeem",
+            command="redeem",
+        ),
+        VerbRow(
+            function="transferWithAuthorization",
+            effect=KeyEvent((AuthorizationUsed,), ("participant", "subject")),
+            service="balances.transfer",
+            command="transfer",
+            gas=Gas(160_000),
+        ),
+        VerbRow(
+            function="cancelAuthorization",
+            effect=KeyEvent((AuthorizationCanceled,), ("participant", "subject")),
+            service="balances.cancel_transfer",
+            command=None,
+        ),
+        _governed("attest", "ATTESTOR", "participants.attest", "attest"),
+        _governed("pause", "GUARDIAN", "participants.pause", None),
+        _governed("suspend", "GUARDIAN", "participants.suspend", "participant suspend"),
+        _governed("cutOffModule", "GUARDIAN", None, None),
+        _governed("unpause", "CONTROLLER", "participants.unpause", None),
+        _governed("reinstate", "CONTROLLER", "participants.reinstate", "participant reinstate"),
+        _governed("close", "CONTROLLER", "participants.close", "participant close"),
+        _governed("forceTransfer", "CONTROLLER", "participants.force_transfer", None),
+        _governed("admitEscrow", "CONTROLLER", None, None),
+        _governed("admitModule", "CONTROLLER", None, None),
+        # Modules
+        _plain("holdFunds"),
+        _plain("releaseHold"),
+        _plain("executeHold"),
+        _plain("pay"),
+        _plain("payBack"),
+        _plain("settleNet"),
+        # ERC-20, ERC-2612, ERC-3009
+        _plain("approve"),
+        _plain("permit"),
+        _plain("transfer"),
+        _plain("transferFrom"),
+        _plain("receiveWithAuthorization"),
+        # Governance alone
+        _plain("setAuthority"),
+    ),
+)
