@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from scripts.test import of_web3
+
 TESTS = Path(__file__).resolve().parents[1]
 SHARED = "support"
 
@@ -105,3 +107,9 @@ def test_every_test_asserts_something() -> None:
     assert empty == []
     assert "refuse" in helpers_of("invariants")
     assert "authorize" not in helpers_of("contracts")
+
+
+def test_web3_8_runs_what_speaks_of_web3() -> None:
+    names = {path.name for path in of_web3(TESTS / "sdk")}
+    assert {"test_connection.py", "test_signers.py", "test_docs_sdk.py", "test_help.py"} <= names
+    assert not names & {"test_money.py", "test_qr_sign.py", "test_artifacts.py"}
