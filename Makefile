@@ -39,6 +39,7 @@ format: setup ## Format Python and Solidity
 .PHONY: artifacts
 artifacts: setup ## Compile the contracts; write what ships in the package and the pages made from it
 	@$(PY) scripts/artifacts.py
+	@$(PY) scripts/async_client.py
 	@$(PY) scripts/errors_doc.py
 	@$(PY) scripts/tables.py
 

@@ -26,7 +26,7 @@ CHECKS: dict[str, list[str]] = {
     "solidity format": [str(NODE_BIN / "prettier"), "--log-level", "warn", "--check", SOLIDITY],
     "python format": [str(BIN / "ruff"), "format", "--quiet", "--check", "."],
     "python lint": [str(BIN / "ruff"), "check", "--quiet", "."],
-    "async stub": [str(BIN / "python"), "scripts/async_stub.py", "--check"],
+    "async client": [str(BIN / "python"), "scripts/async_client.py", "--check"],
     "page of errors": [str(BIN / "python"), "scripts/errors_doc.py", "--check"],
     "pages of rules": [str(BIN / "python"), "scripts/tables.py", "--check"],
 }

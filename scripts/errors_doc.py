@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 
 from tael import errors
-from tael.chain.reverts import BUILT_IN, SECTIONS, Refusal
+from tael.chain.reverts import BUILT_IN
 from tael.contracts.artifacts import load
+from tael.contracts.refusals import SECTIONS, Refusal
 from tael.contracts.registry import REGISTRY
 from tael.errors import QrError, TaelError
 

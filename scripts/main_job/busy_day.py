@@ -10,7 +10,7 @@ from scripts.main_job import tills
 from scripts.main_job.cast import Bank
 from scripts.main_job.day import DayRow, read_day
 from scripts.main_job.record import Batch, PaymentRecord
-from scripts.main_job.show import Tally
+from scripts.main_job.show import Progress
 from scripts.main_job.stage import CURRENCIES, Stage, opening_of_day
 from tael import BatchOutcome, Money, SignedPayment, qr
 
@@ -44,14 +44,15 @@ def play(stage: Stage) -> None:
     """Clear the whole day."""
     rows = read_day()
     stickers = _scan_stickers(stage)
-    with stage.show.progress("Payments authorized and captured", 2 * len(rows)) as tally:
+    labels = ("Payments authorized", "Payments captured")
+    with stage.show.progress(len(rows), *labels) as (authorized, captured):
         opened: list[Signed] = []
         first_hour = 0
         for window, end in enumerate(WINDOW_ENDS, start=1):
             _advance_to(stage, end)
             due = [row for row in rows if first_hour <= row.second < end * 3600]
             first_hour = end * 3600
-            opened += _clear(stage, window, due, stickers, tally)
+            opened += _clear(stage, window, due, stickers, authorized, captured)
     _bring_back(stage, opened)
     settled = sum(payment.second is not None for payment in stage.record.settled())
     stage.show.line(f"{settled:,} of {len(rows):,} payments of the day settled")
@@ -96,7 +97,8 @@ def _clear(
     window: int,
     rows: list[DayRow],
     stickers: Stickers,
-    tally: Tally,
+    authorized: Progress,
+    captured: Progress,
 ) -> list[Signed]:
     """One round: issuers authorize what their cards paid, then acquirers capture it."""
 
@@ -116,7 +118,7 @@ def _clear(
                 name = stage.shops[row.merchant - 1].row.name
                 record = stage.record.opened(payment.prepared, name, row.second)
                 opened.append((row, payment, record))
-            tally.add(len(group))
+            authorized.add(len(group))
         return opened
 
     opened = [each for batch in stage.for_each_bank(authorize) for each in batch]
@@ -135,7 +137,7 @@ def _clear(
             _count(stage, "captureMany", outcomes)
             for _, _, record in group:
                 record.captured_minor = record.amount_minor
-            tally.add(len(group))
+            captured.add(len(group))
 
     stage.for_each_bank(capture)
     total = len(opened)

@@ -18,6 +18,7 @@ from scripts.main_job.generate import CARDS_PER_BANK, CURRENCY_OF_BANK
 from tael import Client, PrivateKeySigner
 
 if TYPE_CHECKING:
+    from tael.store import Store
     from tael.testing import Node
 
 BANK_NAMES = (
@@ -52,12 +53,14 @@ class Bank:
         name: For people.
         code: Short, for references and file names.
         client: The bank's own way to the deployment.
+        store: Its database: the client's journal, and the index.
     """
 
     index: int
     name: str
     code: str
     client: Client
+    store: Store
 
     @property
     def address(self) -> str:

@@ -31,7 +31,7 @@ from tael.testing import NodeKind
 ROOT = Path(__file__).resolve().parent.parent.parent
 OUTPUT = ROOT / "build" / "demo"
 # What a run writes and the next one replaces; whatever else is in the folder stays.
-_WRITTEN = ("journals", "qr", "statements", "report.html", "manifest.json")
+_WRITTEN = ("databases", "qr", "statements", "report.html", "manifest.json")
 
 
 def run(kind: NodeKind, folder: Path, show: Show) -> books.Verdict:
@@ -73,13 +73,13 @@ def _play(kind: NodeKind, folder: Path, show: Show, started: float) -> books.Ver
         show.act("The books are closed")
         books.redeem(stage)
         proofs, events, ledger = books.prove(stage, len(read_day()))
-        papers = statements.make(stage, events)
-        proofs += statements.prove(papers, ledger, stage)
+        accounts = statements.make(stage)
+        proofs += statements.prove(accounts, ledger, events, stage)
         for proof in proofs:
             show.proved(proof.claim, proof.left, proof.holds)
         verdict = books.Verdict(proofs, len(stage.record.settled()), time.monotonic() - started)
-        statements.write(folder, papers)
-        report.write(stage, verdict, papers)
+        statements.write(folder, accounts)
+        report.write(stage, verdict, accounts)
     return verdict
 
 

@@ -6,7 +6,7 @@ from scripts.main_job import tills
 from scripts.main_job.cast import Bank, Card, make_card, make_day_cards, make_shop
 from scripts.main_job.day import read_shops
 from scripts.main_job.generate import STATIC_LIMIT_MINOR
-from scripts.main_job.show import Tally
+from scripts.main_job.show import Progress
 from scripts.main_job.stage import CURRENCIES, Stage, money
 from tael import Acceptance, CardEntry, Money
 
@@ -66,17 +66,18 @@ def fill_directory(stage: Stage) -> None:
     stage.day_cards = make_day_cards(stage.banks)
     stage.people = {holder: make_card(holder, stage.banks[bank]) for holder, bank in PEOPLE}
     cards = [*stage.day_cards, *stage.people.values()]
-    with stage.show.progress("Merchants and cards", len(stage.shops) + len(cards)) as tally:
-        stage.for_each_bank(lambda bank: _register(stage, bank, cards, tally))
+    total = len(stage.shops) + len(cards)
+    with stage.show.progress(total, "Merchants and cards registered") as (registered,):
+        stage.for_each_bank(lambda bank: _register(stage, bank, cards, registered))
     stage.step("Banks", f"vouch for {len(stage.shops)} merchants and {len(cards)} cards")
 
 
-def _register(stage: Stage, bank: Bank, cards: list[Card], tally: Tally) -> None:
+def _register(stage: Stage, bank: Bank, cards: list[Card], registered: Progress) -> None:
     directory, record = bank.client.directory, stage.record
     own = [_entry(card, bank) for card in cards if card.bank is bank]
     written = directory.set_cards(own, reference=f"CARDS-{bank.code}")
     record.wrote("setCards", written, len(own))
-    tally.add(len(own))
+    registered.add(len(own))
     limits = [Acceptance(Money(currency, STATIC_LIMIT_MINOR)) for currency in CURRENCIES]
     for shop in stage.shops:
         if shop.bank is not bank:
@@ -93,7 +94,7 @@ def _register(stage: Stage, bank: Bank, cards: list[Card], tally: Tally) -> None
         record.wrote("setAcceptances", written)
         # While the node works for the other banks.
         tills.show_static(stage, shop, bank.currency)
-        tally.add()
+        registered.add()
 
 
 def _entry(card: Card, bank: Bank) -> CardEntry:

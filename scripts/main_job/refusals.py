@@ -11,6 +11,8 @@ from scripts.main_job.opening import ISSUED, RESERVE
 from scripts.main_job.scenes import PARKING_SECONDS, Counter, Open, Sale
 from scripts.main_job.stage import GOVERNANCE_DELAY_SECONDS, DemoError, Stage, money
 from tael import Money, ScheduledOperation, SignedPayment, qr
+from tael.contracts.calls import Contract
+from tael.rpc import call
 
 WALLET, ESCROW, TOKEN, SDK = "Payer's wallet", "Escrow", "Token", "SDK"
 
@@ -174,13 +176,18 @@ def _repeats(stage: Stage, sale: Sale) -> None:
         raise DemoError("a repeated capture must give the first answer and pay nothing")
     stage.show.line("The same capture again, through the SDK: the first answer, nothing is paid")
     terms = sale.signed.terms
-    escrow = stage.chain.contract("PaymentEscrow", stage.manifest.escrow)
+    escrow = Contract("PaymentEscrow", stage.manifest.escrow)
     stage.refuse(
         "The same capture again, past the SDK",
         ESCROW,
         "CaptureRepeated",
-        lambda: stage.chain.call(
-            escrow.functions.capture(terms.parties, terms.packed, total.amount_minor),
+        lambda: call(
+            stage.chain,
+            escrow,
+            "capture",
+            terms.parties,
+            terms.packed,
+            total.amount_minor,
             sender=bank.address,
         ),
     )

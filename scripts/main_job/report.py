@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
+
+from markupsafe import Markup
 
 from scripts.main_job import charts
 from scripts.main_job.books import Verdict
-from scripts.main_job.pages import embed, render
-from scripts.main_job.record import BPS, Batch
+from scripts.main_job.pages import code, embed, render, short_hash
+from scripts.main_job.record import BPS, Batch, Record
 from scripts.main_job.show import grouped
 from scripts.main_job.stage import CURRENCIES, SCHEME_BPS, Stage, local_clock
-from scripts.main_job.statements import Account, Statement, file_stem
+from scripts.main_job.statements import Account
 from tael import Money
+from tael.index import Kind
 
 _HALF_HOUR = 1_800
 # Verbs as the contracts name them, in the order of a payment's life; all others follow.
@@ -33,42 +36,14 @@ _VERBS = (
 )
 
 
-@dataclass(frozen=True)
-class Position:
-    """A bank's day in one currency, as text.
-
-    Args:
-        bank: Name.
-        currency: ISO 4217 letters.
-        issued: Issued to it, less redeemed.
-        transferred: To and from other banks' treasuries.
-        paid: By its cards, gross.
-        received: By its merchants, gross.
-        refunds: Given to its cards less returned by its merchants.
-        interchange: Kept less left with others.
-        scheme: Paid to the operator.
-        closing: What it owns.
-        held: Of that, set aside.
-    """
-
-    bank: str
-    currency: str
-    issued: str
-    transferred: str
-    paid: str
-    received: str
-    refunds: str
-    interchange: str
-    scheme: str
-    closing: str
-    held: str
+Row = tuple[object, ...]
+"""The cells of a table's row; what is no markup yet is text."""
 
 
-@dataclass(frozen=True)
-class Gas:
+class Gas(NamedTuple):
     """What one verb took, per payment or entry.
 
-    Args:
+    Attributes:
         verb: As the contract names it.
         transactions: How many.
         items: Payments or entries in them.
@@ -87,24 +62,10 @@ class Gas:
     total: int
 
 
-@dataclass(frozen=True)
-class Flow:
-    """What one bank's cards paid at the merchants of the others, in the busy day.
-
-    Args:
-        issuer: Name.
-        currency: ISO 4217 letters.
-        cells: One for each acquirer: text, and how dark, 0 to 100.
-    """
-
-    issuer: str
-    currency: str
-    cells: list[tuple[str, int]]
-
-
-def write(stage: Stage, verdict: Verdict, statements: list[Statement]) -> None:
+def write(stage: Stage, verdict: Verdict, accounts: list[Account]) -> None:
     """Write `report.html`, pictures and all."""
     record = stage.record
+    gas = _gas(record)
     page = render(
         "report.html.j2",
         verdict=verdict,
@@ -121,16 +82,20 @@ def write(stage: Stage, verdict: Verdict, statements: list[Statement]) -> None:
             for path in sorted((stage.folder / "qr" / folder).glob("*.png"))
             if folder != "static" or _is_shown(stage, str(path.relative_to(stage.folder)))
         },
-        day_chart=_day_chart(stage),
+        banks=[f"{bank.name}>" for bank in stage.banks],
+        day_charts=[_day_chart(record, currency) for currency in CURRENCIES],
         flows=_flows(stage),
-        banks=[bank.name for bank in stage.banks],
-        positions=_positions(statements),
-        position_chart=_position_chart(statements),
+        rounds=_rounds(record),
+        net_charts=[_net_chart(accounts, currency) for currency in CURRENCIES],
+        positions={currency: _positions(accounts, currency) for currency in CURRENCIES},
         operator_fees=_operator_fees(stage),
         scheme_bps=SCHEME_BPS,
-        gas=_gas(stage),
-        gas_chart=_gas_chart(stage),
-        statements=[(each.bank.name, file_stem(each.bank)) for each in statements],
+        gas=[(code(row.verb), *(f"{number:,}" for number in row[1:])) for row in gas],
+        gas_charts=[_gas_chart(gas)],
+        refusals=_refusals(record),
+        proofs=_proofs(verdict),
+        timeline=_timeline(record),
+        accounts=accounts,
         clock=local_clock,
     )
     (stage.folder / "report.html").write_text(page, encoding="utf-8")
@@ -167,80 +132,157 @@ def _tiles(stage: Stage, verdict: Verdict) -> list[tuple[str, str]]:
     ]
 
 
-def _day_chart(stage: Stage) -> str:
-    counts: dict[int, dict[str, int]] = defaultdict(lambda: dict.fromkeys(CURRENCIES, 0))
-    for payment in stage.record.payments.values():
-        if payment.second is not None:
-            counts[payment.second // _HALF_HOUR][payment.currency] += 1
-    columns = [
-        charts.Column(f"{slot // 2}:00" if slot % 2 == 0 else "", counts[slot])
-        for slot in range(min(counts), max(counts) + 1)
+def _refusals(record: Record) -> list[Row]:
+    return [
+        (
+            refusal.title,
+            refusal.by,
+            Markup('{}<br><span class="soft">{}</span>').format(code(refusal.name), refusal.error),
+            refusal.message,
+        )
+        for refusal in record.refusals
     ]
-    return charts.stacked_columns(columns, "Payments of the day by half hour", "payments")
 
 
-def _flows(stage: Stage) -> list[Flow]:
+def _proofs(verdict: Verdict) -> list[Row]:
+    mark = Markup('<span class="{}">{}</span>')
+    return [
+        (
+            *(proof.claim, proof.left, proof.right),
+            mark.format("ok", "✓") if proof.holds else mark.format("bad", "✗"),
+        )
+        for proof in verdict.proofs
+    ]
+
+
+def _timeline(record: Record) -> list[Row]:
+    return [
+        (
+            local_clock(step.at),
+            step.who,
+            step.what,
+            short_hash(step.transaction, whole_on_paper=True),
+        )
+        for step in record.timeline
+    ]
+
+
+def _day_chart(record: Record, currency: str) -> charts.Chart:
+    seconds = [each.second for each in record.payments.values() if each.second is not None]
+    slots = [second // _HALF_HOUR for second in seconds]
+    counts = dict.fromkeys(range(min(slots), max(slots) + 1), 0)
+    for payment in record.payments.values():
+        if payment.second is not None and payment.currency == currency:
+            counts[payment.second // _HALF_HOUR] += 1
+    columns = [
+        charts.Bar(f"{slot // 2}:00" if slot % 4 == 0 else "", count)
+        for slot, count in counts.items()
+    ]
+    return charts.columns(columns, f"Payments in {currency} by half hour")
+
+
+def _flows(stage: Stage) -> list[Row]:
+    """What one bank's cards paid at the merchants of the others, the most of a currency darkest."""
     sums: dict[tuple[str, str], list[Batch]] = defaultdict(list)
     for batch in stage.record.batches:
         sums[batch.issuer, batch.acquirer].append(batch)
-    highest = max(sum(each.amount_minor for each in batches) for batches in sums.values())
-    flows = []
+    amounts = {key: sum(each.amount_minor for each in batches) for key, batches in sums.items()}
+    rows: list[Row] = []
     for issuer in stage.banks:
-        cells = []
+        highest = max(
+            amount
+            for (payer, _), amount in amounts.items()
+            if stage.bank_at(payer).currency == issuer.currency
+        )
+        cells: list[object] = [f"{issuer.name}, {issuer.currency}"]
         for acquirer in stage.banks:
-            batches = sums.get((issuer.address, acquirer.address), [])
-            amount = sum(each.amount_minor for each in batches)
-            count = sum(each.payments for each in batches)
-            text = f"{grouped(Money(issuer.currency, amount).amount)} in {count}" if batches else ""
-            cells.append((text, amount * 100 // highest))
-        flows.append(Flow(issuer.name, issuer.currency, cells))
-    return flows
-
-
-def _net_minor(account: Account) -> int:
-    """What payments and refunds did to a balance."""
-    return account.sum_of("amount_minor", "payment", "refund")
-
-
-def _positions(statements: list[Statement]) -> list[Position]:
-    positions = []
-    for statement in statements:
-        for account in statement.accounts:
-            currency = account.currency
-            gross = [line.gross_minor for line in account.lines if line.kind == "payment"]
-            signed = (
-                account.sum_of("amount_minor", "issue", "redemption"),
-                account.sum_of("amount_minor", "transfer"),
-                sum(each for each in gross if each < 0),
-                sum(each for each in gross if each > 0),
-                account.sum_of("gross_minor", "refund"),
-                account.sum_of("interchange_minor", "payment", "refund"),
-                account.sum_of("scheme_fee_minor", "payment"),
-            )
-            unsigned = (account.closing_minor, account.held_minor)
-            positions.append(
-                Position(
-                    statement.bank.name,
-                    currency,
-                    *(_signed(currency, value) for value in signed),
-                    *(grouped(Money(currency, value).amount) for value in unsigned),
+            key = (issuer.address, acquirer.address)
+            if key not in sums:
+                cells.append("")
+                continue
+            shown = grouped(Money(issuer.currency, amounts[key]).amount)
+            count = sum(each.payments for each in sums[key])
+            cells.append(
+                Markup('<span class="heat" style="--weight: {:.2f}">{} in {}</span>').format(
+                    amounts[key] / highest, shown, count
                 )
             )
-    return positions
+        rows.append(tuple(cells))
+    return rows
 
 
-def _position_chart(statements: list[Statement]) -> str:
-    rows = [
-        charts.Bar(
-            f"{statement.bank.name}, {account.currency}",
-            _net_minor(account),
-            _signed(account.currency, _net_minor(account)),
-            charts.COLOURS[account.currency],
-        )
-        for statement in statements
-        for account in statement.accounts
+def _rounds(record: Record) -> list[Row]:
+    by_window: dict[int, list[Batch]] = defaultdict(list)
+    for batch in record.batches:
+        by_window[batch.window].append(batch)
+    return [
+        (window, len(batches), f"{sum(each.payments for each in batches):,}")
+        for window, batches in sorted(by_window.items())
     ]
-    return charts.bars(rows, "Net of payments and refunds by bank and currency")
+
+
+class _Position:
+    """A bank's day in one currency, minor units: its statement, added up by what moved."""
+
+    def __init__(self, account: Account) -> None:
+        self.issued = self.transfers = self.paid = self.received = self.refunds = 0
+        self.interchange = self.scheme = 0
+        for line in account.lines:
+            moved = line.movement
+            change, sign = moved.change_minor, 1 if moved.change_minor > 0 else -1
+            gross, interchange = sign * moved.gross_minor, -sign * moved.interchange_minor
+            if moved.kind in (Kind.ISSUE, Kind.REDEEM):
+                self.issued += change
+            elif moved.kind is Kind.TRANSFER:
+                self.transfers += change
+            elif moved.kind in (Kind.CAPTURE, Kind.CHARGE, Kind.REFUND):
+                if moved.kind is Kind.REFUND:
+                    self.refunds += gross
+                elif sign > 0:
+                    self.received += gross
+                else:
+                    self.paid += gross
+                self.interchange += interchange
+                self.scheme += change - gross - interchange
+
+    @property
+    def net(self) -> int:
+        """What payments and refunds did to the balance."""
+        return self.paid + self.received + self.refunds + self.interchange + self.scheme
+
+
+def _positions(accounts: list[Account], currency: str) -> list[Row]:
+    """A row for each thing that moved, a column for each bank."""
+    own = [account for account in accounts if account.currency == currency]
+    positions = [_Position(account) for account in own]
+    moved = {
+        "Issued, less redeemed": [each.issued for each in positions],
+        "Transfers": [each.transfers for each in positions],
+        "Paid by its cards": [each.paid for each in positions],
+        "Received for its merchants": [each.received for each in positions],
+        "Refunds": [each.refunds for each in positions],
+        "Interchange": [each.interchange for each in positions],
+        "Scheme fee": [each.scheme for each in positions],
+    }
+    rows: list[Row] = [
+        (name, *(_signed(currency, value) for value in values)) for name, values in moved.items()
+    ]
+    for name, shares in (
+        ("Closing balance", [each.statement.closing.balance_minor for each in own]),
+        ("Held of it", [each.statement.closing.held_minor for each in own]),
+    ):
+        rows.append((name, *(grouped(Money(currency, value).amount) for value in shares)))
+    return rows
+
+
+def _net_chart(accounts: list[Account], currency: str) -> charts.Chart:
+    nets = {
+        account.bank.name: _Position(account).net
+        for account in accounts
+        if account.currency == currency
+    }
+    rows = [charts.Bar(name, net, _signed(currency, net)) for name, net in nets.items()]
+    return charts.bars(rows, f"Net of payments and refunds in {currency} by bank")
 
 
 def _operator_fees(stage: Stage) -> list[tuple[str, str]]:
@@ -255,9 +297,9 @@ def _operator_fees(stage: Stage) -> list[tuple[str, str]]:
     return fees
 
 
-def _gas(stage: Stage) -> list[Gas]:
+def _gas(record: Record) -> list[Gas]:
     by_verb: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
-    for write in stage.record.writes:
+    for write in record.writes:
         by_verb[write.verb].append((write.gas_each, write.items, write.written.gas_used))
     ordered = [verb for verb in _VERBS if verb in by_verb]
     ordered += sorted(verb for verb in by_verb if verb not in _VERBS)
@@ -278,10 +320,8 @@ def _gas(stage: Stage) -> list[Gas]:
     return rows
 
 
-def _gas_chart(stage: Stage) -> str:
+def _gas_chart(gas: list[Gas]) -> charts.Chart:
     rows = [
-        charts.Bar(row.verb, row.median, f"{row.median:,}")
-        for row in _gas(stage)
-        if row.verb in _VERBS
+        charts.Bar(row.verb, row.median, f"{row.median:,}") for row in gas if row.verb in _VERBS
     ]
     return charts.bars(rows, "Gas per payment by verb, median")

@@ -9,9 +9,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import rich.progress
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 PLAIN_STEPS = 4
 _AMOUNT = re.compile(r"(?<![\w.,])([0-9]{4,})(?=\.[0-9]{2,3}(?![\w]))", re.ASCII)
@@ -22,7 +23,7 @@ def grouped(text: object) -> str:
     return _AMOUNT.sub(lambda found: f"{int(found[1]):,}", str(text))
 
 
-class Tally:
+class Progress:
     """Counts what is done; several threads may."""
 
     def __init__(self, total: int) -> None:
@@ -40,17 +41,17 @@ class Tally:
         """Tell whoever watches; nobody does here."""
 
 
-class _BarTally(Tally):
-    def __init__(self, total: int, progress: Progress, label: str) -> None:
+class _BarProgress(Progress):
+    def __init__(self, total: int, bars: rich.progress.Progress, label: str) -> None:
         super().__init__(total)
-        self._progress = progress
-        self._task = progress.add_task(escape(label), total=total)
+        self._bars = bars
+        self._task = bars.add_task(escape(label), total=total)
 
     def _shown(self) -> None:
-        self._progress.update(self._task, completed=self.done)
+        self._bars.update(self._task, completed=self.done)
 
 
-class _LineTally(Tally):
+class _LineProgress(Progress):
     def __init__(self, total: int, show: Show, label: str) -> None:
         super().__init__(total)
         self._show = show
@@ -97,10 +98,10 @@ class Show:
         self._console.print(f"   {mark} {escape(claim)}: [dim]{escape(grouped(value))}[/dim]")
 
     @contextmanager
-    def progress(self, label: str, total: int) -> Iterator[Tally]:
-        """Count something that takes a while."""
+    def progress(self, total: int, *labels: str) -> Iterator[list[Progress]]:
+        """Count things that take a while, each label's up to the same total."""
         if not self.is_terminal:
-            yield _LineTally(total, self, label)
+            yield [_LineProgress(total, self, label) for label in labels]
             return
         columns = (
             TextColumn("   {task.description}"),
@@ -108,8 +109,8 @@ class Show:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
         )
-        with Progress(*columns, console=self._console) as bar:
-            yield _BarTally(total, bar, label)
+        with rich.progress.Progress(*columns, console=self._console) as bars:
+            yield [_BarProgress(total, bars, label) for label in labels]
 
     def last(self, text: str) -> None:
         """The closing line, with nothing after it."""

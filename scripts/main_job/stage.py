@@ -83,11 +83,15 @@ class Stage:
         """The bank with this account."""
         return next(bank for bank in self.banks if bank.address == address)
 
+    @property
+    def names(self) -> dict[str, str]:
+        """What participants are called, by address."""
+        names = {bank.address: bank.name for bank in self.banks}
+        return {**names, self.operator.participant: "Operator"}
+
     def name_of(self, address: str) -> str:
         """Whose account it is, for people."""
-        names = {bank.address: bank.name for bank in self.banks}
-        names[self.operator.participant] = "Operator"
-        return names.get(address, address)
+        return self.names.get(address, address)
 
     def step(
         self, who: str, what: str, written: Written | None = None, scene: Scene | None = None
@@ -221,19 +225,27 @@ def open_stage(kind: NodeKind, folder: Path, show: Show) -> Iterator[Stage]:
             "the deployer keeps nothing"
         )
 
-        def client(role: str, chain: Chain = chain, *, simulate: bool = True) -> Client:
-            store = Store.open(folder / "journals" / f"{role}.db")
+        def store_of(role: str) -> Store:
+            store = Store.open(folder / "databases" / f"{role}.db")
             opened.callback(store.close)
+            return store
+
+        def client(
+            role: str, chain: Chain = chain, store: Store | None = None, *, simulate: bool = True
+        ) -> Client:
             return opened.enter_context(
-                Client(chain, manifest, roles[role], store=store, simulate=simulate)
+                Client(
+                    chain, manifest, roles[role], store=store or store_of(role), simulate=simulate
+                )
             )
 
-        banks = [
-            # Each bank has a connection and a journal of its own, as it would at home. Banks know
+        banks = []
+        for index, (name, code) in enumerate(zip(BANK_NAMES, CODES, strict=True)):
+            # Each bank has a connection and a database of its own, as it would at home. Banks know
             # what their writes take and have none tried first: a refusal then stands in a block.
-            Bank(index, name, code, client(code, _connect(node), simulate=False))
-            for index, (name, code) in enumerate(zip(BANK_NAMES, CODES, strict=True))
-        ]
+            store = store_of(code)
+            own = client(code, _connect(node), store, simulate=False)
+            banks.append(Bank(index, name, code, own, store))
         yield Stage(
             node=node,
             chain=chain,

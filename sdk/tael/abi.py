@@ -1,7 +1,8 @@
 """Encoding calls and decoding results, ten times as fast as checking every value generically.
 
-Only what our contracts use is known here; any other type goes through `eth_abi`, which a test
-compares every encoding with. Values are checked: one that does not fit raises, as there.
+Known are the types that contracts of ours have: integers, addresses, bool, bytes, strings, tuples
+and arrays. Values are checked: one that does not fit raises. A test compares both directions with
+`eth_abi`, over random values.
 
 Source: Solidity, "Contract ABI Specification".
 """
@@ -10,15 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
-import eth_abi
-from eth_utils.address import is_address
+from tael.addresses import is_address
 
 __all__ = ["decode", "encode"]
 
-_INTEGER = re.compile(r"uint(\d+)")
+_INTEGER = re.compile(r"(u?)int(\d+)")
 _BYTES = re.compile(r"bytes(\d+)")
 
 Encoder = Callable[[Any], bytes]
@@ -36,32 +36,29 @@ def encode(types: tuple[str, ...], values: Sequence[Any]) -> bytes:
         ValueError, TypeError, OverflowError: A value does not fit its type.
     """
     encoder, _ = _sequence(types)
-    return eth_abi.encode(types, values) if encoder is None else encoder(values)
+    return encoder(values)
 
 
 def decode(types: tuple[str, ...], data: bytes) -> tuple[Any, ...]:
-    """Decode results; addresses come as lower-case text, as from `eth_abi`.
+    """Decode results; addresses come as lower-case text.
 
     Raises:
         ValueError: The data is too short, or a value does not fit its type.
     """
     reader = _reader(f"({','.join(types)})")
     if reader is None:
-        return eth_abi.decode(types, data)
+        return _values(types, data, 0)
     size, read = reader
-    if len(data) < size:
-        raise ValueError(f"{len(data)} bytes are fewer than the {size} expected")
+    _require(data, 0, size)
     values: tuple[Any, ...] = read(data, 0)
     return values
 
 
 @cache
-def _sequence(types: tuple[str, ...]) -> tuple[Encoder | None, bool]:
+def _sequence(types: tuple[str, ...]) -> tuple[Encoder, bool]:
     """An encoder of a tuple, and whether its size depends on the values."""
     parts = [_encoder(each) for each in types]
-    if any(encoder is None for encoder, _ in parts):
-        return None, False
-    encoders = [encoder for encoder, _ in parts if encoder is not None]
+    encoders = [encoder for encoder, _ in parts]
     dynamic = [is_dynamic for _, is_dynamic in parts]
     if not any(dynamic):
 
@@ -91,7 +88,7 @@ def _sequence(types: tuple[str, ...]) -> tuple[Encoder | None, bool]:
 
 
 @cache
-def _encoder(type_: str) -> tuple[Encoder | None, bool]:
+def _encoder(type_: str) -> tuple[Encoder, bool]:
     if type_.endswith("[]"):
         return _array(type_[:-2])
     if type_.startswith("("):
@@ -103,16 +100,14 @@ def _encoder(type_: str) -> tuple[Encoder | None, bool]:
     if type_ in ("bytes", "string"):
         return (_blob if type_ == "bytes" else _text), True
     if match := _INTEGER.fullmatch(type_):
-        return _unsigned(int(match[1])), False
+        return _integer(*_limits(match)), False
     if match := _BYTES.fullmatch(type_):
         return _fixed(int(match[1])), False
-    return None, False
+    raise ValueError(f"{type_} is not a type that is known here")
 
 
-def _array(element: str) -> tuple[Encoder | None, bool]:
+def _array(element: str) -> tuple[Encoder, bool]:
     encoder, is_dynamic = _encoder(element)
-    if encoder is None:
-        return None, True
 
     def static(values: Any) -> bytes:
         return len(values).to_bytes(32, "big") + b"".join([encoder(value) for value in values])
@@ -147,13 +142,13 @@ def _static_size(type_: str) -> int:
 def _checked(value: str) -> bytes:
     # Few addresses are used often, and checking the sum of one takes a hash.
     if not is_address(value):
-        raise ValueError(f"{value!r} is no address")
+        raise ValueError(f"{value!r} is not an address")
     return bytes.fromhex(value[2:]).rjust(32, b"\0")
 
 
 def _address(value: Any) -> bytes:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no address")
+        raise TypeError(f"{value!r} is not an address")
     return _checked(value)
 
 
@@ -163,15 +158,19 @@ def _bool(value: Any) -> bytes:
     return value.to_bytes(32, "big")
 
 
-def _unsigned(bits: int) -> Encoder:
-    limit = 1 << bits
+def _limits(match: re.Match[str]) -> tuple[int, int]:
+    """The least value of an integer type, and the first that is too large."""
+    bits = int(match[2])
+    return (0, 1 << bits) if match[1] else (-1 << bits - 1, 1 << bits - 1)
 
+
+def _integer(least: int, limit: int) -> Encoder:
     def encode_(value: Any) -> bytes:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(f"{value!r} is no integer")
-        if not 0 <= value < limit:
-            raise OverflowError(f"{value} does not fit {bits} bits")
-        return value.to_bytes(32, "big")
+            raise TypeError(f"{value!r} is not an integer")
+        if not least <= value < limit:
+            raise OverflowError(f"{value} does not fit: between {least} and {limit - 1}")
+        return value.to_bytes(32, "big", signed=least < 0)
 
     return encode_
 
@@ -179,9 +178,10 @@ def _unsigned(bits: int) -> Encoder:
 def _fixed(size: int) -> Encoder:
     def encode_(value: Any) -> bytes:
         if not isinstance(value, bytes):
-            raise TypeError(f"{value!r} is no bytes")
-        if len(value) > size:
-            raise ValueError(f"{len(value)} bytes do not fit {size}")
+            raise TypeError(f"{value!r} is not bytes")
+        # A shorter one would be padded: another value than was meant, if it was cut off somewhere.
+        if len(value) != size:
+            raise ValueError(f"{size} bytes are expected, not {len(value)}")
         return value.ljust(32, b"\0")
 
     return encode_
@@ -189,13 +189,13 @@ def _fixed(size: int) -> Encoder:
 
 def _blob(value: Any) -> bytes:
     if not isinstance(value, bytes):
-        raise TypeError(f"{value!r} is no bytes")
+        raise TypeError(f"{value!r} is not bytes")
     return len(value).to_bytes(32, "big") + value.ljust(-(-len(value) // 32) * 32, b"\0")
 
 
 def _text(value: Any) -> bytes:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not text")
     return _blob(value.encode())
 
 
@@ -212,9 +212,10 @@ def _reader(type_: str) -> tuple[int, Reader] | None:
         return 32, lambda data, at: bool(_below(data, at, 1))
     if type_ == "bytes32":
         return 32, lambda data, at: data[at : at + 32]
+    if match := _BYTES.fullmatch(type_):
+        return 32, partial(_read_fixed, int(match[1]))
     if match := _INTEGER.fullmatch(type_):
-        bits = int(match[1])
-        return 32, lambda data, at: _below(data, at, bits)
+        return 32, partial(_read_integer, *_limits(match))
     return None
 
 
@@ -231,3 +232,60 @@ def _below(data: bytes, at: int, bits: int) -> int:
     if value >> bits:
         raise ValueError(f"{value} does not fit {bits} bits")
     return value
+
+
+def _read_integer(least: int, limit: int, data: bytes, at: int) -> int:
+    value = int.from_bytes(data[at : at + 32], "big", signed=least < 0)
+    if not least <= value < limit:
+        raise ValueError(f"{value} does not fit: between {least} and {limit - 1}")
+    return value
+
+
+def _read_fixed(size: int, data: bytes, at: int) -> bytes:
+    if any(data[at + size : at + 32]):
+        raise ValueError(f"more than {size} bytes do not fit")
+    return data[at : at + size]
+
+
+def _require(data: bytes, at: int, size: int) -> None:
+    if at + size > len(data):
+        raise ValueError(f"{len(data)} bytes are fewer than the {at + size} expected")
+
+
+def _values(types: tuple[str, ...], data: bytes, start: int) -> tuple[Any, ...]:
+    """Values whose heads begin at `start`; the offsets of those of no fixed size count from it."""
+    readers = [_reader(type_) for type_ in types]
+    heads = sum(32 if reader is None else reader[0] for reader in readers)
+    _require(data, start, heads)
+    found, at = [], start
+    for type_, reader in zip(types, readers, strict=True):
+        if reader is not None:
+            size, read = reader
+            found.append(read(data, at))
+            at += size
+            continue
+        offset = _below(data, at, 64)
+        if offset < heads:
+            raise ValueError(f"a value at {offset} does not fit behind {heads} bytes of heads")
+        found.append(_dynamic(type_, data, start + offset))
+        at += 32
+    return tuple(found)
+
+
+def _dynamic(type_: str, data: bytes, at: int) -> Any:
+    if type_.startswith("(") and not type_.endswith("]"):
+        return _values(_members(type_), data, at)
+    _require(data, at, 32)
+    count, at = _below(data, at, 64), at + 32
+    if type_.endswith("[]"):
+        # Before there is room for so many: a count is a word that anybody may have written.
+        _require(data, at, 32 * count)
+        return _values((type_[:-2],) * count, data, at)
+    if type_ not in ("bytes", "string"):
+        raise ValueError(f"{type_} is not a type that is known here")
+    padded = -(-count // 32) * 32
+    _require(data, at, padded)
+    if any(data[at + count : at + padded]):
+        raise ValueError(f"more than {count} bytes do not fit")
+    value = data[at : at + count]
+    return value if type_ == "bytes" else value.decode()

@@ -19,6 +19,7 @@ from eth_utils import keccak, to_checksum_address
 
 from tael.chain.connection import Chain
 from tael.chain.sender import Sender
+from tael.chain.web3_reads import read
 from tael.deployment.deploy import deploy
 from tael.deployment.plan import DAY_SECONDS, DeploymentPlan
 from tael.errors import SigningKeyError
@@ -221,7 +222,7 @@ def known_phrase(chain: Chain) -> str:
     """
     if not chain.is_local:
         raise SigningKeyError(f"chain {chain.chain_id} is not local: its keys must be your own")
-    accounts = chain.read(lambda: list(chain.w3.eth.accounts))
+    accounts = read(chain, lambda: list(chain.w3.eth.accounts))
     for phrase in TEST_PHRASES:
         if accounts and signers_of(phrase, 1)[0].address == to_checksum_address(accounts[0]):
             return phrase
@@ -302,7 +303,7 @@ def _public_key_of(devnet: Devnet, name: str) -> str:
 
 
 def _funded(chain: Chain) -> int:
-    return min(ACCOUNTS_PER_PHRASE, chain.read(lambda: len(chain.w3.eth.accounts)))
+    return min(ACCOUNTS_PER_PHRASE, read(chain, lambda: len(chain.w3.eth.accounts)))
 
 
 def _is_free(port: int) -> bool:

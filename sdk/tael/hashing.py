@@ -1,4 +1,4 @@
-"""Keccak-256 of bytes, for what is hashed once or more per payment."""
+"""Keccak-256 of bytes."""
 
 from __future__ import annotations
 

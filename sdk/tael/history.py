@@ -207,5 +207,5 @@ def _decoded(logs: Sequence[dict[str, Any]]) -> list[Event]:
         return decode_all(logs)
     except (InvalidInputError, LookupError, TypeError, ValueError) as error:
         raise NodeUnavailableError(
-            f"what the node gives is not a valid log: {error}; try again later"
+            f"the node gives what is not a valid log: {error}; try again later"
         ) from error

@@ -17,7 +17,7 @@ import re
 import uuid
 from typing import TYPE_CHECKING, NoReturn
 
-from tael.chain.addresses import require_address
+from tael.addresses import require_address
 from tael.errors import InvalidInputError
 from tael.hashing import keccak
 from tael.secrets import Secret

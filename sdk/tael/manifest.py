@@ -14,11 +14,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eth_utils import keccak
-
-from tael.chain.addresses import require_address
+from tael.addresses import require_address
 from tael.contracts.artifacts import load
 from tael.errors import AddressError, CodeMismatchError, ConfigurationError, NetworkMismatchError
+from tael.hashing import keccak
 from tael.json_files import read_json
 
 if TYPE_CHECKING:

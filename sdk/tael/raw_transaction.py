@@ -2,8 +2,8 @@
 
 `sign_plain` makes them and `read_plain` reads them back. These two kinds are all that is sent here,
 and `eth_account` takes ten times as long for them, most of it spent on checking types. What is not
-plainly one of them is left to it: other types, access lists, numbers in text, fields that are
-missing or do not belong there. So it stays the one that refuses.
+plainly one of them is left to it: other types, access lists, numbers or data in text, fields that
+are missing or do not belong there. So it stays the one that refuses.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from functools import lru_cache
 from typing import Any
 
 import rlp
-from eth_utils import to_checksum_address
 
+from tael.addresses import checksummed
 from tael.hashing import keccak
 
 SignRecoverable = Callable[[bytes], bytes]
@@ -83,7 +83,7 @@ def read_plain(raw: bytes) -> dict[str, Any] | None:
             name: int.from_bytes(number, "big") for name, number in zip(names, numbers, strict=True)
         }
         if to:
-            read["to"] = to_checksum_address(to)
+            read["to"] = checksummed(to)
         return {**read, "value": int.from_bytes(value, "big"), "data": bytes(data)}
     except (rlp.DecodingError, ValueError, TypeError):
         return None
@@ -130,18 +130,9 @@ def _number(value: object) -> bytes:
 
 
 def _data(value: object) -> bytes:
-    if isinstance(value, bytes | bytearray):
-        return bytes(value)
-    if not isinstance(value, str) or value[:2] != "0x":
+    if not isinstance(value, bytes | bytearray):
         raise _NotPlain
-    try:
-        data = bytes.fromhex(value[2:])
-    except ValueError:
-        raise _NotPlain from None
-    # `fromhex` skips spaces.
-    if 2 * len(data) + 2 != len(value):
-        raise _NotPlain
-    return data
+    return bytes(value)
 
 
 def _address(value: object) -> bytes:
@@ -156,7 +147,7 @@ def _address(value: object) -> bytes:
 def _checked(address: str) -> bytes:
     """An address with a right checksum (ERC-55): few are sent to, and checking costs a hash."""
     try:
-        if to_checksum_address(address) != address:
+        if checksummed(address) != address:
             raise _NotPlain
     except ValueError:
         raise _NotPlain from None

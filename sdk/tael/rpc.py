@@ -1,38 +1,39 @@
-"""Requests to a node without web3's formatting of answers, one at a time or many at once.
+"""Requests to a node, one at a time or many at once.
 
-Formatting costs more than everything else when thousands of logs or calls are read; what comes back
-here is the node's JSON as it is. `request` and `request_many` are for reads and repeat them;
+What comes back is the node's JSON as it is, and its errors are typed once, by
+`tael.chain.node_errors`. `request` and `request_many` are for reads and repeat them;
 `exchange` repeats nothing and takes whatever it is given.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from web3.exceptions import Web3RPCError
-
-from tael.chain.connection import unavailable
-from tael.chain.jsonrpc import (
-    MAX_BATCH_CALLS,
-    Answer,
-    Problem,
-    answer_of,
-    result_of,
-    runs_contracts,
-)
+from tael.chain.jsonrpc import MAX_BATCH_CALLS, Problem, RpcResponse, data_bytes, response_of
+from tael.chain.node_errors import result_of, unavailable
 from tael.chain.transport import NodeFailure
-from tael.errors import ContractRevertedError, NodeUnavailableError
+from tael.errors import NodeUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tael.chain import Chain
-    from tael.chain.gathering import Answers
+    from tael.chain.batching import Answers
     from tael.chain.jsonrpc import Call
+    from tael.contracts.calls import Contract, Function
 
-__all__ = ["request", "request_many", "exchange", "Answer", "Problem", "MAX_BATCH_CALLS"]
+__all__ = [
+    "request",
+    "request_many",
+    "call",
+    "call_many",
+    "exchange",
+    "RpcResponse",
+    "Problem",
+    "MAX_BATCH_CALLS",
+]
 
-Result = TypeVar("Result")
+MAX_CALLS_PER_REQUEST = 200
 
 # What may take a node long, so that others should not wait for it in the same request.
 _SLOW_PREFIXES = ("eth_getLogs", "eth_getBlockReceipts", "debug_", "trace_")
@@ -53,7 +54,7 @@ def request(chain: Chain, method: str, *params: object) -> Any:
     """
     if not method.startswith(_SLOW_PREFIXES):
         return request_many(chain, [(method, params)])[0]
-    return _read(chain, [(method, params)], lambda: result_of(chain.nodes.ask(method, params)))
+    return chain.read(lambda: result_of(chain.nodes.ask(method, params), (method, params)))
 
 
 def request_many(chain: Chain, calls: Sequence[Call]) -> list[Any]:
@@ -82,12 +83,12 @@ def request_many(chain: Chain, calls: Sequence[Call]) -> list[Any]:
             # Somebody else's calls may have been too much for the node: the repeat goes alone.
             send = chain.nodes.ask_many
             raise
-        return [result_of(answer) for answer in answers]
+        return [result_of(answer, call) for answer, call in zip(answers, calls, strict=True)]
 
-    return _read(chain, calls, ask)
+    return chain.read(ask)
 
 
-def exchange(chain: Chain, calls: Sequence[Call]) -> list[Answer]:
+def exchange(chain: Chain, calls: Sequence[Call]) -> list[RpcResponse]:
     """Hand calls to one node in one request, once: what transactions are broadcast with.
 
     Args:
@@ -108,20 +109,70 @@ def exchange(chain: Chain, calls: Sequence[Call]) -> list[Answer]:
     try:
         answers = chain.nodes.exchange(calls)
     except NodeFailure as failure:
-        raise unavailable(failure, chain.url) from failure
-    return [answer_of(answer) for answer in answers]
+        raise unavailable(failure) from failure
+    return [response_of(answer) for answer in answers]
 
 
-def _read(chain: Chain, calls: Sequence[Call], ask: Callable[[], Result]) -> Result:
+def call(
+    chain: Chain,
+    contract: Contract,
+    name: str,
+    *arguments: object,
+    sender: str | None = None,
+    block: str = "latest",
+) -> Any:
+    """Call a contract's function without sending anything.
+
+    Args:
+        chain: Whom to ask.
+        contract: Which contract.
+        name: The function's name.
+        arguments: Its arguments.
+        sender: Who the call is from; None is nobody.
+        block: The block whose state is asked, as `eth_call` takes it.
+
+    Returns:
+        The result: the value itself if there is one, else a tuple; addresses in lower case.
+
+    Raises:
+        ContractRevertedError: The contract refused.
+        InvalidInputError: An argument does not fit its type.
+        NodeUnavailableError: No node answered properly.
+    """
+    return call_many(chain, [(contract, name, arguments)], sender=sender, block=block)[0]
+
+
+def call_many(
+    chain: Chain,
+    calls: Sequence[tuple[Contract, str, Sequence[object]]],
+    *,
+    sender: str | None = None,
+    block: str = "latest",
+) -> list[Any]:
+    """Call many functions in few requests; see `call`."""
+    found: list[Any] = []
+    origin = {} if sender is None else {"from": sender}
+    for start in range(0, len(calls), MAX_CALLS_PER_REQUEST):
+        chunk = calls[start : start + MAX_CALLS_PER_REQUEST]
+        functions = [contract.function(name, len(given)) for contract, name, given in chunk]
+        questions = [
+            {**origin, "to": contract.address, "data": "0x" + function.encode(*given).hex()}
+            for function, (contract, _, given) in zip(functions, chunk, strict=True)
+        ]
+        answers = request_many(chain, [("eth_call", [each, block]) for each in questions])
+        found += [
+            _result(function, answer) for function, answer in zip(functions, answers, strict=True)
+        ]
+    return found
+
+
+def _result(function: Function, answer: object) -> Any:
     try:
-        return chain.read(ask)
-    except Web3RPCError as error:
-        raise NodeUnavailableError(f"the node refuses to answer: {error}") from error
-    except ContractRevertedError as error:
-        # Told as a contract's, a refusal means that nothing was sent: only a contract may say so.
-        if any(runs_contracts(method) for method, _ in calls):
-            raise
-        raise NodeUnavailableError(f"the node refuses to answer: {error.message}") from error
+        return function.decode(data_bytes(answer))
+    except (ValueError, NodeUnavailableError) as error:
+        raise NodeUnavailableError(
+            f"the node gives what is not a valid result of {function.name}; try again later"
+        ) from error
 
 
 def _way_of(chain: Chain, calls: Sequence[Call]) -> Callable[[Sequence[Call]], Answers]:

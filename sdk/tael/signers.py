@@ -7,30 +7,22 @@ A bank's own signing service or hardware module needs three members to fit: `add
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, runtime_checkable
 
-from eth_account import Account
-from eth_keys.datatypes import PrivateKey
-from eth_utils import to_checksum_address
-
+from tael.addresses import checksummed
 from tael.errors import SigningKeyError
+from tael.hashing import keccak
 from tael.json_files import read_json
 from tael.raw_transaction import SignRecoverable, sign_plain
 from tael.secrets import Secret
+from tael.signatures import coincurve
 
 if TYPE_CHECKING:
     from tael.chain.connection import Chain
-
-# Absent where it has no wheel (pyproject.toml); eth-keys signs the same there, far slower.
-coincurve: Any = None
-with contextlib.suppress(ImportError):
-    coincurve = importlib.import_module("coincurve")
 
 KEY_VARIABLE = "TAEL_KEY"
 MAX_KEYSTORE_BYTES = 64 * 1024
@@ -64,7 +56,8 @@ class Signer(Protocol):
         """Sign a transaction and return its raw bytes, ready to broadcast.
 
         Args:
-            transaction: Fields as in `eth_account`'s `sign_transaction`, `chainId` among them.
+            transaction: Fields as in `eth_account`'s `sign_transaction`, `chainId` among them;
+                numbers are integers, `data` is bytes, `to` is checksummed.
         """
 
 
@@ -94,9 +87,11 @@ class PrivateKeySigner:
             raw = sign_plain(transaction, sign)
             if raw is not None:
                 return raw
+            from eth_account import Account
+
             return bytes(Account.sign_transaction(transaction, secret.reveal()).raw_transaction)
 
-        self.address = PrivateKey(key).public_key.to_checksum_address()
+        self.address = checksummed(keccak(_public_key(key))[12:])
         self._sign_digest = sign_digest
         self._sign_transaction = sign_transaction
 
@@ -180,6 +175,8 @@ class KeystoreSigner(PrivateKeySigner):
         file = Path(path)
         document = _read_keystore(file)
         text = password.reveal() if isinstance(password, Secret) else password
+        from eth_account import Account
+
         try:
             key = bytes(Account.decrypt(document, text)).hex()
         except Exception:  # noqa: BLE001 - the decryption library raises many kinds, all mean this
@@ -201,7 +198,7 @@ def is_test_address(address: str) -> bool:
     """
     from tael.known_keys import TEST_ADDRESSES
 
-    return to_checksum_address(address) in TEST_ADDRESSES
+    return checksummed(address) in TEST_ADDRESSES
 
 
 def require_usable(signer: Signer, chain: Chain) -> None:
@@ -227,10 +224,21 @@ def require_usable(signer: Signer, chain: Chain) -> None:
 def _recoverable(key: bytes) -> SignRecoverable:
     """What signs 32 bytes with a key: 65 bytes of r, s (in the lower half) and the parity."""
     if coincurve is None:
+        from eth_keys.datatypes import PrivateKey
+
         slow = PrivateKey(key)
         return lambda digest: bytes(slow.sign_msg_hash(digest).to_bytes())
     fast = coincurve.PrivateKey(key)
     return lambda digest: bytes(fast.sign_recoverable(digest, hasher=None))
+
+
+def _public_key(key: bytes) -> bytes:
+    """The 64 bytes of a key's public half; what fails is not on the curve."""
+    if coincurve is None:
+        from eth_keys.datatypes import PrivateKey
+
+        return bytes(PrivateKey(key).public_key.to_bytes())
+    return bytes(coincurve.PrivateKey(key).public_key.format(compressed=False)[1:])
 
 
 def _read_keystore(file: Path) -> dict[str, Any]:

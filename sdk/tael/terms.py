@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
-from eth_utils import to_checksum_address
-
+from tael.addresses import checksummed, is_address_form
 from tael.errors import InvalidTermsError
-from tael.hashing import keccak
-from tael.typed_data import TERMS_TYPE, Domain, digest
+from tael.typed_data import TERMS_TYPE, Domain, digest, struct_hash
 
 ZERO_WORD = bytes(32)
 
@@ -60,7 +57,7 @@ class Terms:
     def __post_init__(self) -> None:
         for name in ("issuer", "acquirer", "token", "card"):
             address = getattr(self, name)
-            if not isinstance(address, str) or _checksummed(address) != address:
+            if not is_address_form(address) or checksummed(address) != address:
                 raise InvalidTermsError(f"{name} must be a checksummed address, not {address!r}")
         for name, size in (("merchant", 32), ("uetr", 16), ("reference_hash", 32), ("funding", 32)):
             value = getattr(self, name)
@@ -109,13 +106,13 @@ class Terms:
         merchant, reference_hash, card_and_amount, uetr_and_deadlines = packed
         if any(card_and_amount[30:]) or uetr_and_deadlines[31]:
             raise InvalidTermsError("packed terms have bits set that belong to no term")
-        issuer, acquirer, token = (to_checksum_address(party) for party in parties)
+        issuer, acquirer, token = (checksummed(party) for party in parties)
         return cls(
             issuer=issuer,
             acquirer=acquirer,
             token=token,
             merchant=merchant,
-            card=to_checksum_address(card_and_amount[:20]),
+            card=checksummed(card_and_amount[:20]),
             amount_minor=int.from_bytes(card_and_amount[20:28], "big"),
             authorize_before=int.from_bytes(uetr_and_deadlines[16:21], "big"),
             capture_before=int.from_bytes(uetr_and_deadlines[21:26], "big"),
@@ -128,42 +125,24 @@ class Terms:
     @property
     def struct_hash(self) -> bytes:
         """EIP-712 hashStruct, 32 bytes."""
-        words = (
-            _TERMS_TYPEHASH,
-            _word(self.issuer),
-            _word(self.acquirer),
-            _word(self.token),
+        return struct_hash(
+            TERMS_TYPE,
+            *self.parties,
             self.merchant,
-            _word(self.card),
-            self.amount_minor.to_bytes(32, "big"),
-            self.authorize_before.to_bytes(32, "big"),
-            self.capture_before.to_bytes(32, "big"),
-            self.refund_before.to_bytes(32, "big"),
-            self.interchange_bps.to_bytes(32, "big"),
-            self.uetr.ljust(32, b"\0"),
+            self.card,
+            self.amount_minor,
+            self.authorize_before,
+            self.capture_before,
+            self.refund_before,
+            self.interchange_bps,
+            self.uetr,
             self.reference_hash,
             self.funding,
         )
-        return keccak(b"".join(words))
 
     def payment_id(self, domain: Domain) -> bytes:
         """The EIP-712 digest of the terms: the payment's id, and what the card signs; 32 bytes."""
         return digest(domain, self.struct_hash)
-
-
-_TERMS_TYPEHASH = keccak(TERMS_TYPE.encode())
-
-# A few banks and tokens, and many payments between them.
-
-
-@lru_cache(maxsize=4096)
-def _checksummed(address: str) -> str:
-    return to_checksum_address(address)
-
-
-@lru_cache(maxsize=4096)
-def _word(address: str) -> bytes:
-    return bytes.fromhex(address[2:]).rjust(32, b"\0")
 
 
 def _require_int(name: str, value: object, low: int, high: int) -> None:

@@ -1,21 +1,25 @@
 """The messages that are signed (EIP-712), one function a message; pure, no network.
 
-Each kind of message is a type of its own, so none serves two verbs, contracts or chains. The same
-hashes are computed by `contracts/libraries/TermsLib.sol`, `PaymentEscrow.sol` and
-`SettlementToken.sol`; tests compare both sides over random values.
+Every digest of the package is made here. Each kind of message is a type of its own, so none serves
+two verbs, contracts or chains. The same hashes are computed by `contracts/libraries/TermsLib.sol`,
+`PaymentEscrow.sol` and `SettlementToken.sol`; tests compare both sides, and eth-account's hashes,
+over random values.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
+from tael.abi import encode
 from tael.hashing import keccak
 
 ESCROW_NAME = "Tael Payment Escrow"
 VERSION = "1"
 
-DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+_DOMAIN_MEMBERS = "string name,string version,uint256 chainId,address verifyingContract"
+DOMAIN_TYPE = f"EIP712Domain({_DOMAIN_MEMBERS})"
 TERMS_TYPE = (
     "Terms(address issuer,address acquirer,address token,bytes32 merchant,address card,"
     "uint64 amount,uint40 authorizeBefore,uint40 captureBefore,uint40 refundBefore,"
@@ -61,13 +65,48 @@ class Domain:
 
 @lru_cache(maxsize=64)
 def _separator(domain: Domain) -> bytes:
-    return keccak(
-        keccak(DOMAIN_TYPE.encode())
-        + keccak(domain.name.encode())
-        + keccak(VERSION.encode())
-        + _word(domain.chain_id)
-        + _word(domain.contract)
-    )
+    name, version = keccak(domain.name.encode()), keccak(VERSION.encode())
+    types = ("bytes32", "bytes32", "bytes32", "uint256", "address")
+    type_hash = keccak(DOMAIN_TYPE.encode())
+    return keccak(encode(types, (type_hash, name, version, domain.chain_id, domain.contract)))
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message: its digest for whoever signs that, the whole of it for a device to show.
+
+    Args:
+        domain: Where its signature counts.
+        declaration: Its type, as in `StaticCode(bytes32 merchant,bytes32 nameHash)`.
+        values: Of its members, in their order; addresses checksummed.
+    """
+
+    domain: Domain
+    declaration: str
+    values: tuple[int | str | bytes, ...]
+
+    @property
+    def digest(self) -> bytes:
+        """The 32 bytes that are signed."""
+        return digest(self.domain, struct_hash(self.declaration, *self.values))
+
+    def document(self) -> dict[str, Any]:
+        """What `eth_signTypedData` takes: `types`, `primaryType`, `domain` and `message`."""
+        kind, _, members = self.declaration.rstrip(")").partition("(")
+        listed = _listed(members)
+        return {
+            "types": {"EIP712Domain": _listed(_DOMAIN_MEMBERS), kind: listed},
+            "primaryType": kind,
+            "domain": {
+                "name": self.domain.name,
+                "version": VERSION,
+                "chainId": self.domain.chain_id,
+                "verifyingContract": self.domain.contract,
+            },
+            "message": {
+                member["name"]: value for member, value in zip(listed, self.values, strict=True)
+            },
+        }
 
 
 def escrow_domain(chain_id: int, escrow: str) -> Domain:
@@ -83,9 +122,25 @@ def digest(domain: Domain, struct_hash: bytes) -> bytes:
     return keccak(b"\x19\x01" + domain.separator + struct_hash)
 
 
-def dynamic_code_digest(
+def struct_hash(declaration: str, *values: int | str | bytes) -> bytes:
+    """The hash of one message apart from its domain, 32 bytes.
+
+    Args:
+        declaration: The message's type; its members are no arrays, structs, texts or `bytes`.
+        values: Of its members, in their order.
+
+    Raises:
+        ValueError, TypeError, OverflowError: A value does not fit its member.
+
+    Source: EIP-712, "Definition of hashStruct".
+    """
+    type_hash, types = _declared(declaration)
+    return keccak(type_hash + encode(types, values))
+
+
+def dynamic_code(
     domain: Domain, merchant: bytes, token: str, amount_minor: int, uetr: bytes, expires_at: int
-) -> bytes:
+) -> Message:
     """What a merchant signs for a dynamic code.
 
     Args:
@@ -96,25 +151,22 @@ def dynamic_code_digest(
         uetr: UETR of the payment, 16 bytes.
         expires_at: Unix seconds; the code counts strictly before.
     """
-    return digest(
-        domain,
-        _struct(DYNAMIC_CODE_TYPE, merchant, token, amount_minor, _left(uetr), expires_at),
-    )
+    return Message(domain, DYNAMIC_CODE_TYPE, (merchant, token, amount_minor, uetr, expires_at))
 
 
-def static_code_digest(domain: Domain, merchant: bytes, name_hash: bytes) -> bytes:
+def static_code(domain: Domain, merchant: bytes, name_hash: bytes) -> Message:
     """What a merchant signs for a static code, so that no sticker can carry another name."""
-    return digest(domain, _struct(STATIC_CODE_TYPE, merchant, name_hash))
+    return Message(domain, STATIC_CODE_TYPE, (merchant, name_hash))
 
 
 def authorize_consent_digest(domain: Domain, payment_id: bytes, valid_before: int) -> bytes:
     """What an issuer signs to let anyone authorize one payment until `valid_before`."""
-    return digest(domain, _struct(AUTHORIZE_CONSENT_TYPE, payment_id, valid_before))
+    return digest(domain, struct_hash(AUTHORIZE_CONSENT_TYPE, payment_id, valid_before))
 
 
 def charge_consent_digest(domain: Domain, payment_id: bytes, valid_before: int) -> bytes:
     """What an issuer signs to let anyone charge one payment until `valid_before`."""
-    return digest(domain, _struct(CHARGE_CONSENT_TYPE, payment_id, valid_before))
+    return digest(domain, struct_hash(CHARGE_CONSENT_TYPE, payment_id, valid_before))
 
 
 def transfer_digest(
@@ -131,7 +183,7 @@ def transfer_digest(
     Source: ERC-3009.
     """
     fields = (sender, to, amount_minor, valid_after, valid_before, nonce)
-    return digest(domain, _struct(TRANSFER_TYPE, *fields))
+    return digest(domain, struct_hash(TRANSFER_TYPE, *fields))
 
 
 def receive_digest(
@@ -148,7 +200,7 @@ def receive_digest(
     Source: ERC-3009.
     """
     fields = (sender, to, amount_minor, valid_after, valid_before, nonce)
-    return digest(domain, _struct(RECEIVE_TYPE, *fields))
+    return digest(domain, struct_hash(RECEIVE_TYPE, *fields))
 
 
 def cancel_digest(domain: Domain, authorizer: str, nonce: bytes) -> bytes:
@@ -156,7 +208,7 @@ def cancel_digest(domain: Domain, authorizer: str, nonce: bytes) -> bytes:
 
     Source: ERC-3009.
     """
-    return digest(domain, _struct(CANCEL_TYPE, authorizer, nonce))
+    return digest(domain, struct_hash(CANCEL_TYPE, authorizer, nonce))
 
 
 def permit_digest(
@@ -166,22 +218,17 @@ def permit_digest(
 
     Source: ERC-2612.
     """
-    return digest(domain, _struct(PERMIT_TYPE, owner, spender, amount_minor, nonce, deadline))
+    return digest(domain, struct_hash(PERMIT_TYPE, owner, spender, amount_minor, nonce, deadline))
 
 
-def _struct(type_string: str, *fields: int | str | bytes) -> bytes:
-    return keccak(keccak(type_string.encode()) + b"".join(_word(field) for field in fields))
+@cache
+def _declared(declaration: str) -> tuple[bytes, tuple[str, ...]]:
+    """A type's hash, and the types of its members."""
+    _, _, members = declaration.rstrip(")").partition("(")
+    types = tuple(member["type"] for member in _listed(members))
+    return keccak(declaration.encode()), types
 
 
-def _word(value: int | str | bytes) -> bytes:
-    if isinstance(value, int):
-        return value.to_bytes(32, "big")
-    if isinstance(value, str):
-        return bytes.fromhex(value.removeprefix("0x")).rjust(32, b"\0")
-    if len(value) != 32:
-        raise ValueError(f"a word has 32 bytes, not {len(value)}")
-    return value
-
-
-def _left(value: bytes) -> bytes:
-    return value.ljust(32, b"\0")
+def _listed(members: str) -> list[dict[str, str]]:
+    pairs = (member.split(" ") for member in members.split(","))
+    return [{"name": name, "type": type_} for type_, name in pairs]

@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT))
 from scripts.artifacts import compile_contracts, compiler_settings, compiler_version  # noqa: E402
 from tael.terms import Terms  # noqa: E402
 from tael.testing.nodes import Node, start_node  # noqa: E402
-from tael.typed_data import Domain, dynamic_code_digest, escrow_domain, transfer_digest  # noqa: E402
+from tael.typed_data import Domain, dynamic_code, escrow_domain, transfer_digest  # noqa: E402
 
 RESULT = ROOT / "build" / "bench" / "gas.json"
 EXPECTED = Path(__file__).with_name("gas_expected.json")
@@ -313,9 +313,9 @@ def measure_others(scheme: Scheme) -> dict[str, int]:
         others["redeem"] = token.send(bench.issuer, "redeem", AMOUNT, bench.unique("redeem"))
         terms = scheme.terms(amount=2_000_000)
         expires_at = bench.now() + 900
-        digest = dynamic_code_digest(
+        digest = dynamic_code(
             scheme.domain, terms.merchant, terms.token, terms.amount_minor, terms.uetr, expires_at
-        )
+        ).digest
         code = (terms.amount_minor, expires_at, b"".join(_compact(bench.merchant_key, digest)))
         consents = (b"".join(scheme.sign(terms)), [code], [])
         others["authorizeWith dynamic code"] = scheme.escrow.send(

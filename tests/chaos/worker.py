@@ -27,7 +27,7 @@ import sqlalchemy as sa
 import structlog
 
 from tael import Chain, Client, Written
-from tael.chain import connection, endpoint, roster
+from tael.chain import connection, node, node_selection
 from tael.errors import (
     ContractRevertedError,
     IdempotencyConflictError,
@@ -40,7 +40,7 @@ from tael.errors import (
 )
 from tael.models import BatchOutcome, Resolution
 from tael.outbox import Change, FeePolicy, watch
-from tael.services import openings
+from tael.services import opened_payments
 from tael.store import Store, database, migrate
 from tests.chaos.ground import Ground, secret_of, signers
 from tests.chaos.plan import Kill, Plan, WorkerPlan
@@ -71,14 +71,14 @@ _HASTE: Sequence[tuple[Any, str, float]] = (
     (watch, "OVERTAKEN_SECONDS", 0.2),
     (watch, "_LONGEST_POLL_SECONDS", 0.05),
     (watch, "_LONGEST_RESEND_SECONDS", 0.5),
-    (endpoint, "FIRST_REST_SECONDS", 0.05),
-    (endpoint, "LONGEST_REST_SECONDS", 0.3),
-    (endpoint, "OTHER_CHAIN_REST_SECONDS", 0.3),
-    (roster, "SURVEY_SECONDS", 0.2),
+    (node, "FIRST_REST_SECONDS", 0.05),
+    (node, "LONGEST_REST_SECONDS", 0.3),
+    (node, "OTHER_CHAIN_REST_SECONDS", 0.3),
+    (node_selection, "SURVEY_SECONDS", 0.2),
     (connection, "CONNECT_RETRY_SECONDS", 0.8),
     (connection, "AGREE_RETRY_SECONDS", 0.5),
     (connection, "_LONGEST_PAUSE_SECONDS", 0.2),
-    (openings, "CATCH_UP_SECONDS", 0.2),
+    (opened_payments, "CATCH_UP_SECONDS", 0.2),
 )
 """A storm of a second must not be sat out: what waits for seconds waits for tenths of them here.
 Nothing that is safe may rest on a span of time, so this changes what is met, not what is right."""

@@ -11,10 +11,10 @@ from tael.typed_data import (
     authorize_consent_digest,
     cancel_digest,
     charge_consent_digest,
-    dynamic_code_digest,
+    dynamic_code,
     permit_digest,
     receive_digest,
-    static_code_digest,
+    static_code,
     transfer_digest,
 )
 from tests.contracts.chain import Refusal, refused
@@ -52,10 +52,10 @@ class Scene:
         transfer = (self.signer.address, w.acquirer.address, 5, w.now - 1, self.until, NONCE)
         return {
             "Terms": terms.payment_id(domain),
-            "DynamicCode": dynamic_code_digest(
+            "DynamicCode": dynamic_code(
                 domain, terms.merchant, terms.token, payment.amount, terms.uetr, self.until
-            ),
-            "StaticCode": static_code_digest(domain, terms.merchant, bytes(32)),
+            ).digest,
+            "StaticCode": static_code(domain, terms.merchant, bytes(32)).digest,
             "AuthorizeConsent": authorize_consent_digest(domain, payment.id, self.until),
             "ChargeConsent": charge_consent_digest(domain, payment.id, self.until),
             "TransferWithAuthorization": transfer_digest(domain, *transfer),

@@ -10,7 +10,7 @@ from eth_utils import keccak
 
 from tael.terms import Terms
 from tael.testing import Node
-from tael.typed_data import Domain, dynamic_code_digest, escrow_domain
+from tael.typed_data import Domain, dynamic_code, escrow_domain
 from tests.contracts.chain import Chain, Contract, Event, Receipt, plain
 from tests.contracts.keys import Key, Signature
 
@@ -309,9 +309,9 @@ class World:
         asked = payment.amount if amount is None else amount
         expiry = self.now + 300 if expires_at is None else expires_at
         terms = payment.terms
-        digest = dynamic_code_digest(
+        digest = dynamic_code(
             payment.domain, terms.merchant, terms.token, asked, terms.uetr, expiry
-        )
+        ).digest
         key = signer or next(
             m.signer for m in (self.shop, self.stall, self.other_shop) if m.id == terms.merchant
         )

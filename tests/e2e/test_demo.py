@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -40,16 +41,35 @@ def test_demo_settles_and_balances(tmp_path: Path, node: str) -> None:
     found = LAST_LINE.match(printed.strip().splitlines()[-1])
     assert found is not None, printed[-500:]
     assert int(found[1].replace(",", "")) >= 2_000
+    counted = re.findall(r"^ +(Payments \w+|Merchants.*): ([\d,]+) of ([\d,]+)$", printed, re.M)
+    last = {label: (done, total) for label, done, total in counted}
+    assert last == {
+        "Merchants and cards registered": ("466", "466"),
+        "Payments authorized": ("2,000", "2,000"),
+        "Payments captured": ("2,000", "2,000"),
+    }
 
     report = (tmp_path / "demo" / "report.html").read_text(encoding="utf-8")
     assert "data:image/png;base64," in report or "<svg" in report
     assert not re.search(r"(?:src|href)=[\"']?https?:", report)
     statements = sorted((tmp_path / "demo" / "statements").glob("*.json"))
-    assert len(statements) == 4
+    assert len(statements) == 8
+    banks = {"Nine Rivers Bank", "Bank of Jinshan", "Victoria Peak Bank", "Lion Rock Bank"}
+    found_banks = set()
     for path in statements:
-        assert json.loads(path.read_text(encoding="utf-8"))
-        assert path.with_suffix(".csv").stat().st_size > 0
-        assert path.with_suffix(".html").stat().st_size > 0
+        made = json.loads(path.read_text(encoding="utf-8"))
+        found_banks.add(made["name"])
+        assert f"statements/{path.stem}.html" in report
+        assert len(made["lines"]) == made["movements"] > 300
+        assert made["lines"][-1]["balance_minor"] == made["closing"]["balance_minor"]
+        assert {line["counterparty_name"] for line in made["lines"]} <= banks | {""}
+        assert all(line["reference"] for line in made["lines"] if line["kind"] == "authorize")
+        rows = list(csv.DictReader(path.with_suffix(".csv").read_text().splitlines()))
+        assert len(rows) == made["movements"]
+        assert made["lines"][-1]["transaction_hash"] == rows[-1]["transaction_hash"]
+        page = path.with_suffix(".html").read_text(encoding="utf-8")
+        assert page.count('<tr class="moved">') == made["movements"]
+    assert found_banks == banks
     images = list((tmp_path / "demo" / "qr").rglob("*.png"))
     assert images
     for image in images[:5]:

@@ -173,6 +173,25 @@ def test_statement_is_written_in_each_form(tael: CommandLine, world: World, tmp_
     assert [each.name for each in tmp_path.iterdir() if ".html" in each.name] == ["page.html"]
 
 
+def test_statement_calls_banks_as_a_file_says(
+    tael: CommandLine, world: World, tmp_path: Path
+) -> None:
+    who, other = world.address("issuer"), world.address("acquirer")
+    world.client("issuer").balances.transfer(other, cny("1.00"), reference="T-1")
+    tael("index", "run", "--once")
+    names = tmp_path / "names.csv"
+    names.write_text(f"address,name\n{other},Lion Rock Bank\n")
+    options = ("statement", "--participant", who, "-c", "CNY", "--names")
+    done = tael(*options, str(names))
+    assert done.code == 0
+    *_, row = csv.DictReader(io.StringIO(done.out, newline=""))
+    assert (row["counterparty"], row["counterparty_name"]) == (other, "Lion Rock Bank")
+    names.write_text(f"address,name\n{other},\n")
+    refused = tael(*options, str(names))
+    assert (refused.code, refused.out) == (ExitCode.INVALID, "")
+    assert "line 2" in refused.err
+
+
 def test_statement_is_of_the_signer_when_nobody_is_named(tael: CommandLine, world: World) -> None:
     tael("index", "run", "--once")
     tael.set(TAEL_KEY=key_of(world, "issuer"))

@@ -59,8 +59,8 @@ def test_index_equals_ledger_and_contracts_when_a_day_was_busy(
     assert by_id.keys() == ledger.payments.keys()
     for id_, payment in ledger.payments.items():
         mine = by_id[id_]
-        assert mine.terms == payment.terms
-        assert mine.is_charged == payment.charged
+        assert mine.terms == payment.opened.terms
+        assert mine.is_charged == isinstance(payment.opened, ev.PaymentCharged)
         assert (mine.captured_minor, mine.voided_minor, mine.refunded_minor) == (
             payment.captured_minor,
             payment.voided_minor,

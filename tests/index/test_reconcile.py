@@ -10,7 +10,7 @@ import pytest
 from tael import Identifiers
 from tael.errors import InvalidInputError
 from tael.index import Index, Indexer
-from tael.reporting import BadRow, BankRow, Reconciliation, State, read_bank_file, reconcile
+from tael.reporting import BadRow, BankRow, Reconciliation, RowState, read_bank_file, reconcile
 from tael.store import Store
 from tests.support.world import World, cny, hkd
 
@@ -113,14 +113,14 @@ def test_one_difference_is_found_wherever_it_is(
         # The payment itself is then in no row.
         (entry,) = found.missing_here.kept
         assert entry.key == ids["OPEN-1"]
-        assert (entry.amount, entry.state) == (cny("10.00"), State.OPEN)
+        assert (entry.amount, entry.state) == (cny("10.00"), RowState.OPEN)
         assert entry.transaction_hash.startswith("0x")
     else:
         assert found.breaks == 1
     if kind == "differing":
         ((row, entry),) = found.differing.kept
         assert (row.line, row.reference, entry.key) == (4, "CAPT-1", ids["CAPT-1"])
-        assert (entry.amount, entry.state) == (cny("30.00"), State.CAPTURED)
+        assert (entry.amount, entry.state) == (cny("30.00"), RowState.CAPTURED)
 
 
 @pytest.mark.threat("S29")
@@ -203,7 +203,7 @@ def test_transfers_count_when_they_are_asked_for(
     found = compare(world, store, text, tmp_path, transfers=True)
     assert (found.matched, found.missing_there.count, found.missing_here.count) == (2, 1, 1)
     (entry,) = found.missing_here.kept
-    assert (entry.kind, entry.amount, entry.state) == ("transfer", hkd("4.00"), State.SETTLED)
+    assert (entry.kind, entry.amount, entry.state) == ("transfer", hkd("4.00"), RowState.SETTLED)
     without = compare(world, store, text, tmp_path)
     assert (without.matched, without.bad.count, without.missing_here.count) == (0, 3, 0)
 
@@ -256,8 +256,8 @@ def read(folder: Path, content: str | bytes) -> list[BankRow | BadRow]:
 def test_list_is_read_however_it_was_saved(tmp_path: Path, content: str) -> None:
     rows = read(tmp_path, content)
     assert [(row.reference, row.amount, row.state) for row in rows] == [
-        ("A-1", cny("1.00"), State.OPEN),
-        ("B-1", hkd("2.00"), State.CAPTURED),
+        ("A-1", cny("1.00"), RowState.OPEN),
+        ("B-1", hkd("2.00"), RowState.CAPTURED),
     ]
 
 

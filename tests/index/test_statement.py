@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -18,8 +20,17 @@ from tael.identifiers import uetr_text
 from tael.index import Index, Indexer, Kind
 from tael.money import Currency
 from tael.outbox.finality import Finality
-from tael.reporting import StatementLine, as_csv, as_html, as_json, documents, statement
-from tael.reporting.cells import cell
+from tael.reporting import (
+    Statement,
+    StatementLine,
+    as_csv,
+    as_html,
+    as_json,
+    documents,
+    read_names,
+    statement,
+)
+from tael.reporting.cells import cell, in_pieces, without_guard
 from tael.store import Store
 from tests.support.activity import have_a_busy_day
 from tests.support.world import BANKS, CURRENCIES, World, cny
@@ -244,6 +255,8 @@ def test_csv_is_exact_and_none_of_its_cells_is_a_formula(world: World, store: St
 def test_cell_that_a_spreadsheet_would_run_is_defused(text: str) -> None:
     assert cell(text) == "'" + text
     assert cell("A" + text) == "A" + text
+    assert without_guard(cell(text)) == text
+    assert without_guard("'A" + text) == "'A" + text
     assert cell("") == ""
 
 
@@ -280,13 +293,99 @@ def test_page_shows_every_line_and_runs_nothing(world: World, store: Store) -> N
     assert "default-src 'none'" in page
     for word in ("<script", "javascript:", "http://", "https://", "src=", "@import"):
         assert word not in page
-    (transaction,) = {
-        line.movement.transaction_hash
-        for line in lines_of(index, issuer.participant, "CNY")
-        if line.reference
-    }
-    assert transaction in page
+    (moved,) = (
+        line.movement for line in lines_of(index, issuer.participant, "CNY") if line.reference
+    )
+    # A hash may go on in the next line; what is copied is whole.
+    copied = page.replace("<wbr>", "")
+    for proof in (
+        f"transaction {moved.transaction_hash} log {moved.log_index}",
+        f"block {moved.block_number} {moved.block_hash}",
+        f"key 0x{moved.subject.hex()}",
+    ):
+        assert proof in copied
+    assert f"<dd><code>{world.address('acquirer')}</code></dd>" in copied
     issuer.close()
+
+
+def test_statement_calls_banks_by_their_names(world: World, store: Store) -> None:
+    issuer, acquirer = world.address("issuer"), world.address("acquirer")
+    world.client("issuer").balances.transfer(acquirer, cny("1.00"), reference="T-1")
+    index = catch_up(world, store)
+    names = {issuer: "Bank A & Sons", acquirer: "=Bank B"}
+
+    def written(form: Callable[[Statement], Iterator[str]], **more) -> str:
+        with statement(index, issuer, "CNY", **more) as made:
+            return "".join(form(made))
+
+    page = written(as_html, names=names)
+    assert "<h1>Bank A &amp; Sons: statement in CNY</h1>" in page
+    assert "<td>=Bank B</td>" in page
+    assert f"<dt>=Bank B</dt><dd><code>{acquirer}</code></dd>" in page.replace("<wbr>", "")
+    short = f"{acquirer[:8]}…{acquirer[-6:]}"
+    assert short not in page
+    assert f"<dt>{short}</dt><dd><code>{acquirer}</code></dd>" in written(as_html).replace(
+        "<wbr>", ""
+    )
+    document = json.loads(written(as_json, names=names))
+    assert document["name"] == "Bank A & Sons"
+    assert [line["counterparty_name"] for line in document["lines"]] == ["", "=Bank B"]
+    assert document["lines"][-1]["counterparty"] == acquirer
+    *_, row = csv.DictReader(io.StringIO(written(as_csv, names=names), newline=""))
+    assert (row["counterparty"], row["counterparty_name"]) == (acquirer, "'=Bank B")
+    with pytest.raises(AddressError, match="a named participant"):
+        written(as_csv, names={"issuer": "Bank A"})
+
+
+def test_names_are_read_from_a_file(world: World, tmp_path: Path) -> None:
+    bank, other = world.address("issuer"), world.address("acquirer")
+    file = tmp_path / "names.csv"
+    file.write_text(f"name;Address;city\nBank A;{bank};X\n'=B;{other};Y\nBank A;{bank};Z\n")
+    assert read_names(file) == {bank: "Bank A", other: "=B"}
+    for content, problem in (
+        (f"address,name\n{bank},A\n{bank},B\n", "line 3 gives .* another name"),
+        (f"address,name\n{bank},\n", "line 2 gives .* no name"),
+        (f"address,name\n{bank}\n", "line 2 has 1 cells"),
+        (f"address,name\n{bank[:-1]},A\n", "line 2"),
+        ("address\n", "name"),
+    ):
+        file.write_text(content)
+        with pytest.raises(InvalidInputError, match=problem):
+            read_names(file)
+
+
+def test_page_has_room_for_the_longest_amounts(world: World, store: Store) -> None:
+    index = catch_up(world, store)
+    with statement(index, world.address("issuer"), "CNY") as made:
+        (line,) = made.lines
+        most = replace(line.movement, available_change_minor=-(2**80), available_minor=2**80)
+        page = "".join(as_html(replace(made, lines=iter([StatementLine(most, "")]))))
+    longest = f"{2**80 // 100:,}.{2**80 % 100}"
+    # Longer than a column of A4 has room for, it may break, and only after a comma.
+    assert f">{longest.replace(',', ',<wbr>')}</td>" in page
+    assert f">-{longest.replace(',', ',<wbr>')}</td>" in page
+    assert ">1,000,000.00 CNY<" in page
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("0x" + "ab" * 32, [8] * 7 + [10]),
+        ("0x" + "12" * 20, [8] * 4 + [10]),
+        ("a" * 19, [19]),
+        ("a" * 20, [8, 8, 4]),
+        ("a" * 21, [8, 8, 5]),
+        ("A" * 11, [11]),
+        ("A" * 13, [8, 5]),
+        ("1745915488053", [8, 5]),
+        ("75405253-4530-4820-88fa-f4cc8086af55", [36]),
+        ("mandatory_missing, not_a_template", [10, 13, 2, 8]),
+        ("CardPaymentLimitExceeded", [4, 7, 5, 8]),
+        ("the authorizations of a day", [27]),
+    ],
+)
+def test_long_words_break_in_groups(text: str, pieces: list[int]) -> None:
+    assert [len(each) for each in in_pieces(text).split("<wbr>")] == pieces
 
 
 def test_page_escapes_what_strangers_wrote(world: World, store: Store) -> None:

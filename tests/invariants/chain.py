@@ -166,7 +166,8 @@ class Chain:
         self.kinds: dict[str, str] = {}
         self.now = 0
         self.logs: list[dict[str, Any]] = []
-        """Every log so far as a node would answer, each transaction in a block of its own."""
+        """As a node would answer, each transaction in a block of its own; whoever reads clears."""
+        self._blocks = 0
         self.errors: dict[bytes, tuple[str, tuple[str, ...]]] = {
             keccak(text="Panic(uint256)")[:4]: ("Panic", ("uint256",)),
             keccak(text="Error(string)")[:4]: ("Error", ("string",)),
@@ -213,14 +214,14 @@ class Chain:
         return Done(_plain(decode(outputs, answer)), events)
 
     def _keep(self, logs: Sequence[Any]) -> None:
-        block = self.logs[-1]["blockNumber"] + 1 if self.logs else 1
+        self._blocks += 1
         for index, log in enumerate(logs):
             self.logs.append(
                 {
                     "address": log.address,
                     "topics": log.topics,
                     "data": "0x" + log.data[1].hex(),
-                    "blockNumber": block,
+                    "blockNumber": self._blocks,
                     "blockHash": "0x" + bytes(32).hex(),
                     "transactionHash": "0x" + bytes(32).hex(),
                     "logIndex": index,

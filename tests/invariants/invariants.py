@@ -2,7 +2,7 @@
 their numbers.
 
 They are computed from the state that was just found equal to the contracts', and never use the
-model's functions.
+model's functions. What the ledger proves is not asked again (`oracle.py`).
 """
 
 from __future__ import annotations
@@ -135,47 +135,22 @@ def check_step(
 
 
 def check_money(step: Step) -> None:
-    """I-01, I-02, I-03."""
-    escrow = step.lockstep.escrow
+    """I-01 and I-02 beyond what the ledger proves."""
     for token in step.lockstep.tokens:
-        total = sum(account.balance for account in token.accounts.values())
-        assert total == token.supply, "I-01"
         assert token.supply < 2**80, "I-01"
         if step.function not in ("issue", "redeem") or step.to is not token:
             assert token.supply == step.before[token.address]["supply"], "I-02"
-        open_by_issuer: dict[str, int] = {}
-        for payment in escrow.payments.values():
-            if payment.terms.token == token.address:
-                issuer = payment.terms.issuer
-                open_by_issuer[issuer] = open_by_issuer.get(issuer, 0) + payment.open
-        for participant, account in token.accounts.items():
-            expected = open_by_issuer.get(participant, 0)
-            expected += step.lockstep.foreign.get((token.address, participant), 0)
-            assert account.escrowed == expected, "I-03"
-            by_module = sum(
-                amount for (_, whose), amount in token.reserved.items() if whose == participant
-            )
-            assert account.reserved == by_module, "I-03"
 
 
 def check_payments(step: Step) -> None:
-    """I-06 to I-09, I-12."""
+    """I-09 and I-12: each total moves by its own verbs only, in its own time."""
     now = step.lockstep.now
-    assert step.payments_before.keys() <= step.payments.keys(), "I-09: a payment vanished"
     for identity, payment in step.payments.items():
         old = step.payments_before.get(identity)
-        assert 0 <= payment.refunded <= payment.captured, "I-07, I-08"
-        assert payment.captured + payment.voided <= payment.terms.amount, "I-06, I-08"
         if old is None:
             assert step.function.startswith(("authorize", "charge")), "I-09"
-            assert payment.captured in (0, payment.terms.amount), "I-09"
             assert now < payment.terms.authorize_before, "I-12"
             continue
-        assert old.terms == payment.terms, "I-09"
-        assert old.day == payment.day, "I-09"
-        assert old.captured <= payment.captured, "I-09"
-        assert old.voided <= payment.voided, "I-09"
-        assert old.refunded <= payment.refunded, "I-09"
         if payment.captured > old.captured:
             assert step.function in ("capture", "captureMany"), "I-09"
             assert now < payment.terms.capture_before, "I-12"
@@ -295,9 +270,6 @@ def check_state(step: Step, outcome: Done) -> None:
         before = step.before[token.address]
         for owner, nonce in token.nonces.items():
             assert nonce - before["nonces"].get(owner, 0) in (0, 1), "I-23"
-        assert before["consumed"] <= token.consumed, "I-23"
-        assert before["issued"] <= token.issued, "I-23"
-        assert before["redeemed"] <= token.redeemed, "I-23"
         if before["paused"] and _target(step) == token.address:
             assert step.function not in BLOCKED_WHILE_PAUSED, "I-24"
             if step.function == "settleNet":

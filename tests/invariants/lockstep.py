@@ -1,8 +1,8 @@
 """The contracts and the model side by side: every transaction goes to both, and both must agree.
 
 After each transaction the outcome (refusal with arguments, or returned values and all events) and
-the whole state of everything known are compared, and the events are replayed into a third account
-of the state.
+the whole state of everything known are compared, and the logs are fed to the package's ledger,
+which must come to the same state.
 """
 
 from __future__ import annotations
@@ -11,10 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from eth_abi import encode
-from eth_utils import keccak, to_checksum_address
-
-from tael.events import decode_all
-from tael.ledger import Ledger
+from eth_utils import keccak
 
 from . import invariants, views
 from .actors import (
@@ -59,7 +56,7 @@ from .model import (
     World,
     merchant_id,
 )
-from .replay import Replay
+from .oracle import Oracle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,7 +109,7 @@ class Lockstep:
         self.escrow = Escrow(self.world, at, self.governance, SCHEME, *shares)
         self.tokens = (self.cny, self.jpy)
         self.foreign: Counter[tuple[str, str]] = Counter()
-        self.replay = Replay({token.address for token in self.tokens}, at)
+        self.oracle = Oracle({at, *(token.address for token in (*self.tokens, self.bhd))})
         self.participants = (
             *(bank.address for bank in BANKS),
             SCHEME,
@@ -200,16 +197,16 @@ class Lockstep:
     def keep(self) -> None:
         """Make the present state the one that `start_over` returns to."""
         self._checkpoint = self.chain.evm.snapshot()
-        self._saved = (self.world.save(), self.now, self.replay.save(), len(self.chain.logs))
+        self._saved = (self.world.save(), self.now, self.oracle.save())
         self.foreign.clear()
 
     def start_over(self) -> None:
         self.chain.evm.revert(self._checkpoint)
         self._checkpoint = self.chain.evm.snapshot()
-        contracts, now, replayed, logs = self._saved
-        del self.chain.logs[logs:]
+        contracts, now, ledger = self._saved
+        self.chain.logs.clear()
         self.world.load(contracts)
-        self.replay.load(replayed)
+        self.oracle.load(ledger)
         self.foreign.clear()
         self.set_time(now)
 
@@ -238,10 +235,9 @@ class Lockstep:
             raise Disagreement(f"{call}\n  contract: {actual}\n  model:    {expected}")
         if isinstance(actual, Done):
             self.succeeded[function] += 1
-            self.replay.apply(actual.events, self.now)
             self._count_skipped(actual.events)
-            self.compare()
             self._follow_successor(caller, to, function, arguments)
+            self.compare()
             invariants.check_step(self, before, caller, to, function, arguments, actual)
         else:
             self.refused[actual.error] += 1
@@ -292,8 +288,7 @@ class Lockstep:
     # State
 
     def compare(self) -> None:
-        """Compare what every view answers with what the model says, and the replay of the
-        events."""
+        """Compare what every view answers with what the model says, and what the events tell."""
         moving = list(views.moving(self))
         questions = [self._questions, *(Chain.question(to, data) for to, data, _, _ in moving)]
         answers = [expect() for _, _, expect, _ in self._queries]
@@ -301,7 +296,9 @@ class Lockstep:
         if self.chain.views(b"".join(questions)) != b"".join(answers):
             labels = [query[:2] + query[3:] for query in (*self._queries, *moving)]
             self._complain(labels, answers)
-        self.replay.compare(self)
+        self.oracle.take(self.chain.logs)
+        self.chain.logs.clear()
+        self.oracle.compare(self)
 
     def _complain(self, queries: list[tuple[str, bytes, str]], answers: list[bytes]) -> None:
         """Name the first view that answers otherwise than the model."""
@@ -310,36 +307,6 @@ class Lockstep:
             if answer != expected:
                 raise Disagreement(f"{label}: {answer.hex()}, not {expected.hex()}")
         raise Disagreement("the views together answer otherwise than one by one")
-
-    def compare_ledger(self) -> None:
-        """Replay every log since the deployment with the package's ledger and compare (I-27)."""
-        ledger = Ledger.replay(decode_all(self.chain.logs))
-        assert ledger.check() == []
-        escrow = self.escrow
-        assert ledger.payments.keys() == escrow.payments.keys()
-        for identity, payment in escrow.payments.items():
-            booked = ledger.payments[identity]
-            totals = (booked.captured_minor, booked.voided_minor, booked.refunded_minor)
-            assert (*totals, booked.authorized_day) == payment[1:]
-        for (issuer, card, token_at), entry in escrow.cards.items():
-            at = (escrow.address, issuer, card, token_at)
-            line = ledger.cards[tuple(map(to_checksum_address, at))]
-            limits = (line.payment_limit_minor, line.day_limit_minor, line.status)
-            assert (*limits, line.spent_minor, line.day) == entry
-        for token in self.tokens:
-            book = ledger.tokens[to_checksum_address(token.address)]
-            assert (book.supply_minor, book.paused) == (token.supply, token.paused)
-            assert book.attestation == token.attested
-            assert (book.escrow or ZERO).lower() == token.escrow
-            assert {each.lower() for each in book.modules} == token.modules
-            assert book.issued >= token.issued
-            assert len(book.consumed) == len(token.consumed)
-            for participant in self.participants:
-                account, name = token.account(participant), to_checksum_address(participant)
-                assert book.balances.get(name, 0) == account.balance
-                assert int(book.statuses.get(name, 0)) == account.status
-                foreign = self.foreign.get((token.address, participant), 0)
-                assert book.held_of(name) + foreign == account.held
 
 
 def fresh(code: Mapping[str, Mapping[str, Any]], *shares: int) -> Lockstep:

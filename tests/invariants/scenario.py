@@ -97,9 +97,9 @@ def code(
     expires_at = tael.now + 60 if expires_at is None else expires_at
     index = tael.merchants.index(terms.merchant)
     signer = key or (WALLET_OWNER if index == 2 else TILLS[index])
-    digest = typed_data.dynamic_code_digest(
+    digest = typed_data.dynamic_code(
         tael.escrow.domain, terms.merchant, terms.token, amount, terms.uetr, expires_at
-    )
+    ).digest
     signature = signer.sign(digest)
     return amount, expires_at, compact(signature) if short else signature
 

@@ -75,7 +75,6 @@ class Life(Completing, Entries, Holders, Operator, RefusedPayments, RefusedChang
         for token in tael.tokens:
             if token.address not in touched:
                 assert not any(account.escrowed for account in token.accounts.values())
-        tael.compare_ledger()
 
 
 @pytest.mark.slow
@@ -115,9 +114,9 @@ def _in_business(code: dict[str, dict[str, Any]]) -> tuple[Lockstep, list[Terms]
         )
         identity = payment_id(tael.escrow.address, terms)
         signature = CARDS[index % 3].sign(identity)
-        code_ = typed_data.dynamic_code_digest(
+        code_ = typed_data.dynamic_code(
             tael.escrow.domain, terms.merchant, terms.token, terms.amount, terms.uetr, tael.now + 60
-        )
+        ).digest
         key = WALLET_OWNER if merchant == 2 else TILLS[merchant]
         full = (signature, [(terms.amount, tael.now + 60, key.sign(code_))], [])
         tael.ok(terms.issuer, tael.escrow, "authorizeWith", terms.parties, terms.packed, full)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import eth_abi
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tael.abi import decode, encode
@@ -60,6 +60,7 @@ FUNCTIONS = sorted(
 def test_encoding_equals_eth_abi(
     name: str, inputs: tuple[str, ...], outputs: tuple[str, ...]
 ) -> None:
+    @settings(deadline=None)
     @given(st.tuples(*map(values_of, inputs)), st.tuples(*map(values_of, outputs)))
     def check(arguments: tuple, results: tuple) -> None:
         assert encode(inputs, arguments) == eth_abi.encode(inputs, arguments)
@@ -67,6 +68,47 @@ def test_encoding_equals_eth_abi(
         assert decode(outputs, encoded) == eth_abi.decode(outputs, encoded)
 
     check()
+
+
+RAW = (
+    ("string",),
+    ("bytes[]",),
+    ("(uint8,bytes)[]", "bool"),
+    ("int256[]", "bytes4", "address"),
+    ("int16", "uint40"),
+)
+
+
+@pytest.mark.threat("S20")
+@pytest.mark.parametrize("types", RAW)
+def test_decoding_any_bytes_equals_eth_abi(types: tuple[str, ...]) -> None:
+    """What eth_abi refuses is refused; what it reads, we read alike."""
+    words = st.one_of(
+        st.integers(0, 5).map(lambda number: (32 * number).to_bytes(32, "big")),
+        st.integers(0, 40).map(lambda number: number.to_bytes(32, "big")),
+        st.binary(min_size=32, max_size=32),
+        st.binary(max_size=31),
+    )
+
+    @given(st.lists(words, max_size=9).map(b"".join))
+    def check(data: bytes) -> None:
+        try:
+            expected = eth_abi.decode(types, data)
+        except (eth_abi.exceptions.DecodingError, UnicodeDecodeError, OverflowError):
+            with pytest.raises(ValueError):  # noqa: PT011 - whatever it says
+                decode(types, data)
+        else:
+            assert decode(types, data) == expected
+
+    check()
+
+
+def test_a_type_that_is_not_known_is_refused() -> None:
+    for type_ in ("fixed128x18", "uint8[3]", "function", "(uint8,weird)"):
+        with pytest.raises(ValueError, match="not a type"):
+            encode((type_,), (1,) if type_[0] != "(" else ((1, 2),))
+        with pytest.raises(ValueError, match=r"not a type|fit|fewer"):
+            decode((type_,), bytes(320))
 
 
 @pytest.mark.threat("S20")
@@ -79,9 +121,11 @@ def test_encoding_equals_eth_abi(
         ("uint64", 1.0),
         ("uint8", "1"),
         ("bytes32", b"x" * 33),
+        ("bytes32", b"x" * 31),
         ("bytes32", "0x"),
         ("bool", 1),
         ("address", "0x12"),
+        ("address", "e5" * 20),
         ("address", 5),
         ("address", "0x" + "zz" * 20),
         ("bytes", "text"),

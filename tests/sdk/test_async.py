@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
@@ -14,9 +15,7 @@ from typing import Any, TypeVar
 import pytest
 
 from tael import AsyncClient, Client, SignedPayment
-from tael.aio import mirror
-from tael.aio.client import SERVICES
-from tael.aio.pump import BUFFERED, Pump
+from tael.aio.iteration import BUFFERED, Iteration
 from tael.errors import (
     ConfigurationError,
     IdempotencyConflictError,
@@ -33,6 +32,8 @@ from tests.support.world import OPENING_MINOR, World, cny
 Result = TypeVar("Result")
 
 ITERATIONS = {"authorize_each", "charge_each", "events", "logs"}
+STREAM = re.compile(r"(Iterable\[.*\]) \| AsyncIterable\[.*\]")
+GENERATOR = re.compile(r"AsyncGenerator\[(.*), None\]")
 WAIT_SECONDS = 60
 
 
@@ -77,26 +78,57 @@ async def until(condition: Callable[[], bool]) -> None:
 # The same names
 
 
-@pytest.mark.parametrize("kind", [*SERVICES.values(), History], ids=lambda kind: kind.__name__)
-def test_every_method_is_there_with_its_signature(kind: type) -> None:
+def public(members: Any) -> set[str]:
+    return {name for name in members if not name.startswith("_")}
+
+
+def services_of(client: Client) -> dict[str, type]:
+    """By attribute, from a client that is there and not from its source."""
+    return {
+        name: type(vars(client)[name])
+        for name in public(vars(client))
+        if type(vars(client)[name]).__module__.startswith("tael.services")
+    }
+
+
+def test_every_method_is_there_with_its_signature(world: World) -> None:
     import tael.aio
 
-    made = getattr(tael.aio, f"Async{kind.__name__}")
-    wanted = mirror.public_methods(kind)
-    assert wanted
-    for name, function in wanted.items():
-        own = getattr(made, name)
-        assert inspect.signature(own) == inspect.signature(function)
-        assert own.__doc__ == function.__doc__
-        assert inspect.iscoroutinefunction(own) is (name not in ITERATIONS)
-    assert {name for name in vars(made) if not name.startswith("_")} == set(wanted)
+    services = services_of(world.client("issuer"))
+    assert {"balances", "payments"} <= set(services)
+    for kind in (*services.values(), History):
+        made = getattr(tael.aio, f"Async{kind.__name__}")
+        wanted = {name: getattr(kind, name) for name in public(dir(kind))}
+        assert wanted
+        for name, function in wanted.items():
+            own = getattr(made, name)
+            assert without_streams(own) == without_streams(function)
+            assert inspect.getdoc(own) == (inspect.getdoc(function) or "")
+            assert inspect.iscoroutinefunction(own) is (name not in ITERATIONS)
+        assert public(vars(made)) == set(wanted)
 
 
-def test_client_has_the_names_of_the_client() -> None:
-    names = {name for name in dir(Client) if not name.startswith("_")}
-    ours = {name for name in dir(AsyncClient) if not name.startswith("_")}
-    assert ours - names == {"of", "open", "manifest", "chain", "signer", *SERVICES}
+def without_streams(function: Callable[..., Any]) -> inspect.Signature:
+    """A signature whose streams may come from either side."""
+    found = inspect.signature(function)
+    if function.__name__ not in ITERATIONS:
+        return found
+    parameters = [
+        each.replace(annotation=STREAM.sub(r"\1", str(each.annotation)))
+        for each in found.parameters.values()
+    ]
+    returned = GENERATOR.sub(r"Iterator[\1]", str(found.return_annotation))
+    assert returned.startswith("Iterator[")
+    return found.replace(parameters=parameters, return_annotation=returned)
+
+
+def test_client_has_the_names_of_the_client(world: World) -> None:
+    services = set(services_of(world.client("issuer")))
+    names = public(dir(Client))
+    ours = public(dir(AsyncClient))
+    assert ours - names == {"of", "open", "manifest", "chain", "signer", *services}
     assert names <= ours
+    assert public(vars(world.client("issuer"))) <= ours
     for name in names - {"participant", "history"}:
         assert inspect.iscoroutinefunction(getattr(AsyncClient, name)), name
 
@@ -308,6 +340,35 @@ def test_nothing_is_asked_of_a_client_that_is_not_open(world: World, bank: Async
     run(main)
 
 
+def test_closing_waits_for_a_call_that_was_just_beginning(
+    bank: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, go = threading.Event(), threading.Event()
+
+    async def main() -> None:
+        await bank.open()
+        connection, loop_thread = bank._connection, threading.get_ident()
+        require_open = connection._require_open
+
+        def slowly() -> None:
+            require_open()
+            if threading.get_ident() != loop_thread:
+                asked.set()
+                assert go.wait(WAIT_SECONDS)
+
+        monkeypatch.setattr(connection, "_require_open", slowly)
+        call = asyncio.create_task(bank.now())
+        await until(asked.is_set)
+        closing = asyncio.create_task(bank.close())
+        await asyncio.sleep(0.5)
+        assert not closing.done()
+        go.set()
+        assert await call
+        await closing
+
+    run(main)
+
+
 # Cancelling
 
 
@@ -424,7 +485,7 @@ def test_leaving_an_iteration_ends_its_thread(world: World, bank: AsyncClient) -
 
     async def main() -> None:
         async with bank:
-            async with aclosing(bank.payments.authorize_each(payments)) as outcomes:  # type: ignore[type-var]
+            async with aclosing(bank.payments.authorize_each(payments)) as outcomes:
                 async for each in outcomes:
                     assert each.refusal is None
                     break
@@ -468,13 +529,13 @@ def test_a_reader_may_call_between_two_items_when_there_is_one_thread(
 def test_a_slow_reader_holds_the_iteration_up() -> None:
     made = []
 
-    def numbers(_pump: Pump[int]) -> Iterator[int]:
+    def numbers(_iteration: Iteration[int]) -> Iterator[int]:
         for n in range(10 * BUFFERED):
             made.append(n)
             yield n
 
     async def main() -> None:
-        items = Pump(numbers).items()
+        items = Iteration(numbers).items()
         assert await anext(items) == 0
         await asyncio.sleep(0.3)
         assert len(made) <= 2 * BUFFERED + 2

@@ -12,8 +12,9 @@ from web3.exceptions import Web3RPCError
 
 from tael import errors
 from tael.chain import Chain, Sender, decode_revert, load, revert_from
-from tael.chain.reverts import BUILT_IN, ERRORS, SECTIONS, Refusal, find_revert_data
+from tael.chain.reverts import BUILT_IN, revert_data
 from tael.contracts.artifacts import signature_of
+from tael.contracts.refusals import ERRORS, SECTIONS, Refusal
 from tael.contracts.registry import REGISTRY
 from tael.errors import (
     AlreadyDoneError,
@@ -26,6 +27,7 @@ from tael.errors import (
     WrongStateError,
     WrongTimeError,
 )
+from tael.rpc import request
 from tael.testing import start_node
 from tests.support.raw_contracts import ECHO, creation, signer
 
@@ -154,7 +156,7 @@ def test_call_raises_the_typed_error_when_the_contract_refuses(echo, signature):
     entry = ALL_ERRORS[signature]
     data = encoded(entry)
     with pytest.raises(ERRORS[entry["name"]].reaction) as refused:
-        chain.read(lambda: chain.w3.eth.call({"to": address, "data": "0x" + data.hex()}))
+        request(chain, "eth_call", {"to": address, "data": "0x" + data.hex()}, "latest")
     error = refused.value
     assert type(error) is ERRORS[entry["name"]].reaction
     assert (error.name, error.data, error.transaction_hash) == (entry["name"], data, None)
@@ -192,9 +194,8 @@ def test_call_raises_the_typed_error_when_the_contract_refuses(echo, signature):
 def test_revert_is_found_when_web3_reports_it_in_any_shape(echo, data, name, arguments):
     chain, address = echo
     for way, action in ways(chain, address, data):
-        error = raised_by(action)
-        assert find_revert_data(error) == data, way
-        typed = revert_from(error)
+        typed = revert_from(raised_by(action))
+        assert typed.data == data, way
         assert (typed.name, dict(typed.arguments)) == (name, arguments), way
 
 
@@ -261,6 +262,10 @@ def rpc_error(error):
 )
 def test_revert_is_found_when_another_node_reports_it(error):
     typed = revert_from(error)
+    problem = getattr(error, "rpc_response", {}).get("error")
+    if problem is not None:
+        # As JSON it is found as it is through web3.
+        assert revert_data(problem["code"], problem["message"], problem.get("data")) == DATA
     assert isinstance(typed, AlreadyDoneError)
     assert typed.data == DATA
 
@@ -276,7 +281,6 @@ def test_revert_is_found_when_another_node_reports_it(error):
     ],
 )
 def test_no_revert_is_found_when_there_is_none(error):
-    assert find_revert_data(error) is None
     assert revert_from(error) is None
 
 

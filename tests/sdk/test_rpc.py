@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tael import Chain
-from tael.chain.gathering import Gathering
+from tael.chain.batching import RequestBatching
 from tael.chain.jsonrpc import MAX_BATCH_CALLS, MAX_BODY_BYTES, split
 from tael.chain.transport import NodeFailure
 from tael.errors import (
@@ -22,8 +22,8 @@ from tael.errors import (
     NotPermittedError,
     TooMuchError,
 )
-from tael.rpc import Answer, exchange, request, request_many
-from tael.services.signatures import compact, is_signed_by
+from tael.rpc import RpcResponse, exchange, request, request_many
+from tael.signatures import compact, is_signed_by
 from tael.testing import Node, start_node
 from tests.support.faulty_proxy import FaultyProxy
 from tests.support.raw_contracts import signer
@@ -230,8 +230,8 @@ def test_exchange_tells_results_and_problems_apart_when_some_calls_fail(
             ("eth_getTransactionReceipt", ["0x" + "00" * 32]),
         ],
     )
-    assert answers[0] == Answer(hex(world.chain.chain_id), None)
-    assert answers[3] == Answer(None, None)
+    assert answers[0] == RpcResponse(hex(world.chain.chain_id), None)
+    assert answers[3] == RpcResponse(None, None)
     for answer in answers[1:3]:
         assert answer.result is None
         assert answer.error is not None
@@ -336,7 +336,7 @@ def test_request_many_refuses_only_the_one_whose_call_the_node_refuses(
         assert all(pool.map(ask, range(60)))
 
 
-def test_gathering_sends_what_waits_together_when_a_request_is_under_way() -> None:
+def test_batching_sends_what_waits_together_when_a_request_is_under_way() -> None:
     sent: list[int] = []
     release = threading.Event()
 
@@ -345,11 +345,11 @@ def test_gathering_sends_what_waits_together_when_a_request_is_under_way() -> No
         release.wait(10)
         return [{"result": call[1][0]} for call in calls]
 
-    gathering = Gathering(send)
+    batching = RequestBatching(send)
     with ThreadPoolExecutor(20) as pool:
-        asked = [pool.submit(gathering.ask, [("m", [n]), ("m", [-n])]) for n in range(20)]
+        asked = [pool.submit(batching.ask, [("m", [n]), ("m", [-n])]) for n in range(20)]
         deadline = time.monotonic() + 10
-        while len(gathering._waiting) < 18 and time.monotonic() < deadline:
+        while len(batching._waiting) < 18 and time.monotonic() < deadline:
             time.sleep(0.005)
         release.set()
         for number, answer in enumerate(asked):
@@ -359,7 +359,7 @@ def test_gathering_sends_what_waits_together_when_a_request_is_under_way() -> No
     assert len(sent) <= 4
 
 
-def test_gathering_fails_only_those_of_the_request_when_it_fails() -> None:
+def test_batching_fails_only_those_of_the_request_when_it_fails() -> None:
     fails = itertools.chain([True], itertools.repeat(False))
     started = threading.Barrier(3)
 
@@ -370,14 +370,14 @@ def test_gathering_fails_only_those_of_the_request_when_it_fails() -> None:
             raise NodeFailure("gone", is_busy=True)
         return [{"result": call[1][0]} for call in calls]
 
-    gathering = Gathering(send)
+    batching = RequestBatching(send)
     with ThreadPoolExecutor(10) as pool:
-        first = [pool.submit(gathering.ask, [("m", [n])]) for n in range(2)]
+        first = [pool.submit(batching.ask, [("m", [n])]) for n in range(2)]
         deadline = time.monotonic() + 10
-        while gathering._under_way < 2 and time.monotonic() < deadline:
+        while batching._under_way < 2 and time.monotonic() < deadline:
             time.sleep(0.005)
-        later = [pool.submit(gathering.ask, [("m", [n])]) for n in range(2, 10)]
-        while len(gathering._waiting) < 8 and time.monotonic() < deadline:
+        later = [pool.submit(batching.ask, [("m", [n])]) for n in range(2, 10)]
+        while len(batching._waiting) < 8 and time.monotonic() < deadline:
             time.sleep(0.005)
         started.wait(10)
         assert [each.result()[0]["result"] for each in first] == [0, 1]
@@ -387,8 +387,8 @@ def test_gathering_fails_only_those_of_the_request_when_it_fails() -> None:
     # Each has an error of its own to raise.
     raised = [each for each in failures if each is not None]
     assert len({id(each) for each in raised}) == len(raised)
-    assert gathering._under_way == 0
-    assert gathering.ask([("m", [5])]) == [{"result": 5}]
+    assert batching._under_way == 0
+    assert batching.ask([("m", [5])]) == [{"result": 5}]
 
 
 # Contracts and signatures

@@ -103,7 +103,7 @@ COMMON = {
 OPTIONAL = {
     "to": st.one_of(ADDRESS, ADDRESS.map(to_checksum_address)),
     "value": NUMBER,
-    "data": st.one_of(DATA, DATA.map(lambda data: "0x" + data.hex()), DATA.map(bytearray)),
+    "data": st.one_of(DATA, DATA.map(bytearray)),
 }
 LEGACY = st.fixed_dictionaries({**COMMON, "gasPrice": NUMBER}, optional=OPTIONAL)
 DYNAMIC = st.fixed_dictionaries(
@@ -174,7 +174,9 @@ ACCESS_LIST = [{"address": "0x" + "11" * 20, "storageKeys": ["0x" + "00" * 32]}]
         {"to": None},
         {"to": b""},
         {"data": 5},
+        {"data": "0x"},
         {"data": "0x1"},
+        {"data": "0x12"},
     ],
 )
 def test_sign_transaction_leaves_to_eth_account_what_is_not_plain(change):

@@ -1,18 +1,19 @@
 """Tael for asyncio: `AsyncClient`, with the names of `Client`.
 
-What type checkers and editors see is `__init__.pyi`, which `scripts/async_stub.py` makes from the
-services' own signatures.
+`client.py` is written by `scripts/async_client.py` from `Client` and its services. Two modules are
+written by hand: `connection.py`, where tasks wait for threads, and `iteration.py`, where a task
+reads what a thread yields.
 """
 
-from __future__ import annotations
-
-from tael.aio.client import MIRRORS, AsyncClient, AsyncHistory
-
-AsyncBalances = MIRRORS["balances"]
-AsyncDirectory = MIRRORS["directory"]
-AsyncOperations = MIRRORS["operations"]
-AsyncParticipants = MIRRORS["participants"]
-AsyncPayments = MIRRORS["payments"]
+from tael.aio.client import (
+    AsyncBalances,
+    AsyncClient,
+    AsyncDirectory,
+    AsyncHistory,
+    AsyncOperations,
+    AsyncParticipants,
+    AsyncPayments,
+)
 
 __all__ = [
     "AsyncBalances",

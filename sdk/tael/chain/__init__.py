@@ -1,8 +1,8 @@
 """One chain: connecting, reading, sending, and telling why a contract refused."""
 
-from tael.chain.addresses import require_address
+from tael.addresses import require_address
 from tael.chain.connection import Chain, Head
-from tael.chain.endpoint import NodeState
+from tael.chain.node import NodeState
 from tael.chain.reverts import decode_revert, revert_from
 from tael.chain.sender import Sender
 from tael.chain.transactions import PreparedTransaction, Receipt

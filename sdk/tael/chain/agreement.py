@@ -43,7 +43,7 @@ def essence(method: str, answer: Mapping[str, Any]) -> str:
     return orjson.dumps(reduced, option=orjson.OPT_SORT_KEYS).decode().lower()
 
 
-class Tally:
+class Votes:
     """Counts which nodes gave the same answer.
 
     Args:

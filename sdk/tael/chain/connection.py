@@ -2,58 +2,34 @@
 
 What goes wrong between here and a node (refused connections, time-outs, HTML instead of JSON, 429,
 5xx, truncated answers) becomes a `NodeUnavailableError`; a contract's refusal becomes the typed
-error of `tael.errors`. Only reads are ever repeated here. Sending is `tael.chain.sender`'s alone.
+error of `tael.errors`. Only reads are ever repeated here.
 """
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from eth_utils import to_checksum_address
-from web3 import Web3
-from web3.exceptions import (
-    BadFunctionCallOutput,
-    BadResponseFormat,
-    Web3Exception,
-    Web3RPCError,
-)
-
-from tael.chain.endpoint import Identity
-from tael.chain.jsonrpc import (
-    Call,
-    is_busy,
-    quantity,
-    result_of,
-    runs_contracts,
-    split,
-    words_of,
-)
-from tael.chain.nodes import STALE_BLOCKS, Nodes, NodesProvider
-from tael.chain.reverts import revert_from
-from tael.chain.sharing import Shared
+from tael.addresses import any_case_address, checksummed
+from tael.chain.jsonrpc import Call, data_bytes, hash_text, quantity, split
+from tael.chain.node import Identity
+from tael.chain.node_errors import result_of, unavailable
+from tael.chain.nodes import STALE_BLOCKS, Nodes
+from tael.chain.single_flight import SingleFlight
 from tael.chain.transport import LOOPBACK, NodeFailure
 from tael.chain.transport import shown_url as shown_url
-from tael.contracts.artifacts import load
 from tael.errors import (
-    CodeMismatchError,
     ConfigurationError,
-    ContractRevertedError,
     NetworkMismatchError,
     NodeUnavailableError,
     TooMuchError,
 )
 
 if TYPE_CHECKING:
-    from web3.contract import Contract
-    from web3.contract.contract import ContractFunction
-    from web3.types import BlockIdentifier, LogReceipt, TxParams
-
-    from tael.chain.gathering import Answers
+    from web3 import Web3
 
 Result = TypeVar("Result")
 
@@ -66,9 +42,6 @@ CONNECT_RETRY_SECONDS = 3.0
 """A node that is there answers within this; waiting longer for a wrong URL helps nobody."""
 AGREE_RETRY_SECONDS = 3.0
 """Nodes that are only late agree within this; those that lie never will."""
-MAX_LOG_BLOCKS = 10_000
-"""Most blocks asked for in one request for logs; halved when a node finds it too many."""
-
 DEVELOPMENT_CHAIN_IDS = frozenset({1337, 5777, 31337})
 _DEVELOPMENT_CLIENTS = ("anvil", "ganache", "hardhat", "eth-tester")
 
@@ -99,8 +72,6 @@ class Chain:
     Make it with `connect`, which checks that the nodes serve the chain that is meant.
 
     Attributes:
-        w3: The web3 instance, for what is not covered here. It repeats no failed call on the same
-            node, and sends nothing twice.
         nodes: The nodes behind it; `nodes.states()` tells how each stands.
         url: The preferred node's URL.
         chain_id: EIP-155 chain id.
@@ -112,17 +83,17 @@ class Chain:
     def __init__(
         self, urls: Sequence[str], nodes: Nodes, *, agreement: int, retry_seconds: float
     ) -> None:
-        self.w3 = Web3(NodesProvider(nodes))
         self.nodes = nodes
         self.url = urls[0]
         self.agreement = agreement
         self._other_urls = tuple(urls[1:])
-        self._clock = Shared(self._time)
+        self._clock = SingleFlight(self._time)
+        self._w3: Web3 | None = None
         self.retry_seconds = min(retry_seconds, CONNECT_RETRY_SECONDS)
         identity = self.read(nodes.identify)
         self.chain_id: int = identity.chain_id or 0
         self.genesis_hash: str = identity.genesis_hash or ""
-        self.client_version: str = self.read(lambda: str(self.w3.client_version))
+        self.client_version: str = str(self._ask("web3_clientVersion"))[:200]
         self.retry_seconds = retry_seconds
 
     @classmethod
@@ -172,6 +143,20 @@ class Chain:
             )
         return cls(urls, nodes, agreement=agreement, retry_seconds=retry_seconds)
 
+    @property
+    def w3(self) -> Web3:
+        """A web3 instance over the same nodes, for calls of your own that are not covered here.
+
+        It repeats no failed call on the same node and sends nothing twice. What it raises is web3's
+        and the transport's; `tael.chain.revert_from` tells whether a contract refused. Nothing in
+        this package uses it, and web3 is imported when it is first asked for.
+        """
+        if self._w3 is None:
+            from tael.chain.web3_provider import web3_over
+
+            self._w3 = web3_over(self.nodes)
+        return self._w3
+
     def require_same_chain(self, *, within_seconds: float = 0.0) -> None:
         """Check again, before something is signed, that the node still serves this chain.
 
@@ -201,15 +186,15 @@ class Chain:
 
     def head(self) -> Head:
         """The latest block: its number, hash and time."""
-        return self._head(self.read(lambda: result_of(self.nodes.ask(*_LATEST))))
+        return self._head(self._ask(_LATEST[0], *_LATEST[1]))
 
     def _head(self, block: Any) -> Head:
         try:
             time_ = quantity(block["timestamp"], bits=_TIME_BITS)
-            return Head(quantity(block["number"]), str(block["hash"]), time_)
+            return Head(quantity(block["number"]), hash_text(block["hash"]), time_)
         except (TypeError, KeyError) as error:
             raise NodeUnavailableError(
-                f"the node at {shown_url(self.url)} gives no latest block; try again later"
+                f"the node at {shown_url(self.url)} gives no valid latest block; try again later"
             ) from error
 
     def agree(self, method: str, params: Sequence[object]) -> Any:
@@ -235,33 +220,16 @@ class Chain:
 
     def agree_many(self, calls: Sequence[Call]) -> list[Any]:
         """Many such reads in as few requests as their size allows; see `agree`."""
-        results: list[Any] = []
-        for run in split(calls):
-            try:
-                results += self._agree(run)
-            except Web3RPCError as error:
-                raise NodeUnavailableError(
-                    f"{run[0][0]} is refused: {words_of(_answer_of(error))}; try again later"
-                ) from error
-            except ContractRevertedError as error:
-                if any(runs_contracts(method) for method, _ in run):
-                    raise
-                raise NodeUnavailableError(
-                    f"{run[0][0]} is refused: {error.message}; try again later"
-                ) from error
-        return results
+        return [result for run in split(calls) for result in self._agree(run)]
 
     def _agree(self, calls: Sequence[Call]) -> list[Any]:
+        if self.agreement == 1 and len(calls) == 1:
+            return [self._ask(calls[0][0], *calls[0][1])]
         if self.agreement == 1:
-            ask = self.nodes.ask_many if len(calls) > 1 else self._ask_one
-            return self.read(lambda: [result_of(answer) for answer in ask(calls)])
+            return self.read(lambda: _results(self.nodes.ask_many(calls), calls))
         for pause in pauses(min(self.retry_seconds, AGREE_RETRY_SECONDS)):
             try:
-                return self.read(
-                    lambda: [
-                        result_of(answer) for answer in self.nodes.agree(calls, self.agreement)
-                    ]
-                )
+                return self.read(lambda: _results(self.nodes.agree(calls, self.agreement), calls))
             except TooMuchError:
                 raise
             except NodeUnavailableError:
@@ -270,8 +238,8 @@ class Chain:
                 time.sleep(pause)
         raise AssertionError("the last pause is None")
 
-    def _ask_one(self, calls: Sequence[Call]) -> Answers:
-        return [self.nodes.ask(*calls[0])]
+    def _ask(self, method: str, *params: object) -> Any:
+        return self.read(lambda: result_of(self.nodes.ask(method, params), (method, params)))
 
     def close(self) -> None:
         """Close the connections that are idle; the chain may still be used."""
@@ -288,12 +256,16 @@ class Chain:
     def _time(self) -> int:
         if not self.is_local:
             return self.head().timestamp
-        asked = [_LATEST, _PENDING]
-        try:
-            found = self.read(lambda: [result_of(each) for each in self.nodes.ask_many(asked)])
-        except Web3RPCError:  # No busy node, which is asked again: one without a pending block.
-            return self.head().timestamp
-        latest, pending = found
+
+        def ask() -> tuple[Any, Any]:
+            latest, pending = self.nodes.ask_many([_LATEST, _PENDING])
+            try:
+                next_block = result_of(pending, _PENDING)
+            except NodeUnavailableError:  # No busy node, which is asked again: one without any.
+                next_block = None
+            return result_of(latest, _LATEST), next_block
+
+        latest, pending = self.read(ask)
         next_time = self._head(pending).timestamp if pending else 0
         return max(self._head(latest).timestamp, next_time)
 
@@ -318,96 +290,64 @@ class Chain:
 
     def block_number(self) -> int:
         """The latest block's number."""
-        return self.read(lambda: int(self.w3.eth.block_number))
+        return quantity(self._ask("eth_blockNumber"))
 
-    def code(self, address: str) -> bytes:
+    def code(self, address: str, block: str = "latest") -> bytes:
         """The code at an address, empty if there is none."""
-        checked = to_checksum_address(address)
-        return self.read(lambda: bytes(self.w3.eth.get_code(checked)))
+        return data_bytes(self._ask("eth_getCode", any_case_address(address), block))
 
     def storage(self, address: str, slot: int) -> int:
         """One word of a contract's storage."""
-        checked = to_checksum_address(address)
-        return self.read(lambda: int.from_bytes(self.w3.eth.get_storage_at(checked, slot), "big"))
+        word = self._ask("eth_getStorageAt", any_case_address(address), hex(slot), "latest")
+        return quantity(word, bits=256)
 
-    def contract(self, name: str, address: str) -> Contract:
-        """A web3 contract with the ABI that ships with the package.
+    def wei(self, address: str) -> int:
+        """What an address has to pay for gas, in wei."""
+        balance = self._ask("eth_getBalance", any_case_address(address), "latest")
+        return quantity(balance, bits=256)
 
-        Args:
-            name: Solidity name, as in `SettlementToken`.
-            address: Where it is deployed.
-        """
-        abi: Any = load(name).abi
-        return self.w3.eth.contract(address=to_checksum_address(address), abi=abi)
-
-    def call(
-        self,
-        function: ContractFunction,
-        *,
-        sender: str | None = None,
-        block: BlockIdentifier = "latest",
-    ) -> Any:
-        """Call a contract function without sending anything.
-
-        Args:
-            function: As in `chain.contract("SettlementToken", address).functions.paused()`.
-            sender: Who the call is from; None is the zero address.
-            block: The block whose state is asked.
-
-        Returns:
-            What the function returns.
+    def transaction(self, transaction_hash: str) -> Mapping[str, Any] | None:
+        """A transaction as the node gives it; None if it knows none of that hash.
 
         Raises:
-            ContractRevertedError: One of its subclasses, as the contract refused.
-            CodeMismatchError: There is no such contract at that address.
-            NodeUnavailableError: The node did not answer properly.
+            NodeUnavailableError: It is another one, or the node did not answer properly.
         """
-        transaction: TxParams = {} if sender is None else {"from": to_checksum_address(sender)}
-        return self.read(lambda: function.call(transaction, block_identifier=block))
+        found = self._ask("eth_getTransactionByHash", transaction_hash)
+        if found is None:
+            return None
+        if not isinstance(found, dict) or hash_text(found.get("hash")) != transaction_hash.lower():
+            raise NodeUnavailableError(
+                f"the node gives no valid transaction {transaction_hash}; try again later"
+            )
+        return found
 
-    def logs(
-        self,
-        addresses: Sequence[str],
-        *,
-        topics: Sequence[Any] | None = None,
-        from_block: int = 0,
-        to_block: int | None = None,
-    ) -> Iterator[LogReceipt]:
-        """Read logs in bounded ranges, in order.
+    def unlocked_accounts(self) -> list[str]:
+        """The addresses whose keys the node itself holds, checksummed: a development chain's."""
+        accounts = self._ask("eth_accounts")
+        try:
+            return [checksummed(each) for each in accounts]
+        except (TypeError, ValueError) as error:
+            raise NodeUnavailableError(
+                "the node gives no valid accounts; try again later"
+            ) from error
 
-        Args:
-            addresses: Contracts whose logs are wanted.
-            topics: Filter as in `eth_getLogs`.
-            from_block: First block.
-            to_block: Last block; None is the latest one.
+    def contract(self, name: str, address: str) -> Any:
+        """A web3 contract with the ABI that ships with the package."""
+        from tael.chain.web3_reads import contract_at
 
-        Yields:
-            The logs as web3 gives them.
+        return contract_at(self, name, address)
 
-        Raises:
-            NodeUnavailableError: The node did not answer properly, however small the range.
-        """
-        last = self.block_number() if to_block is None else to_block
-        size = MAX_LOG_BLOCKS
-        start = from_block
-        checked = [to_checksum_address(each) for each in addresses]
-        while start <= last:
-            end = min(start + size - 1, last)
-            wanted: Any = {"address": checked, "fromBlock": start, "toBlock": end}
-            if topics is not None:
-                wanted["topics"] = list(topics)
-            try:
-                found = self.read(partial(self.w3.eth.get_logs, wanted))
-            except Web3RPCError as error:
-                # Every hosted node words its own limit on ranges and answers differently.
-                if size == 1:
-                    raise NodeUnavailableError(
-                        f"the node gives no logs: {words_of(_answer_of(error))}"
-                    ) from error
-                size = max(1, size // 4)
-                continue
-            yield from found
-            start = end + 1
+    def call(self, function: Any, **options: Any) -> Any:
+        """Call a web3 contract's function."""
+        from tael.chain.web3_reads import call
+
+        return call(self, function, **options)
+
+    def logs(self, addresses: Sequence[str], **options: Any) -> Iterator[Any]:
+        """Read logs through web3."""
+        from tael.chain.web3_reads import logs
+
+        return logs(self, addresses, **options)
 
     def read(self, request: Callable[[], Result]) -> Result:
         """Run something that only reads, and run it again while the node stumbles.
@@ -419,25 +359,15 @@ class Chain:
             What it returned.
 
         Raises:
-            ContractRevertedError: A contract refused.
-            CodeMismatchError: A contract that should be there is not.
             NodeUnavailableError: The node did not answer properly in `retry_seconds`.
+            TaelError: What else the request raises.
         """
         for pause in pauses(self.retry_seconds):
             try:
                 return request()
-            except Exception as error:
-                refusal = revert_from(error)
-                if refusal is not None:
-                    raise refusal from error
-                if isinstance(error, BadFunctionCallOutput):
-                    raise CodeMismatchError(
-                        "the address answers like no contract of ours: check the manifest"
-                    ) from error
-                if not is_node_failure(error):
-                    raise
+            except NodeFailure as failure:
                 if pause is None:
-                    raise unavailable(error, self.url) from error
+                    raise unavailable(failure) from failure
                 time.sleep(pause)
         raise AssertionError("the last pause is None")
 
@@ -458,33 +388,5 @@ def pauses(budget_seconds: float) -> Iterator[float | None]:
         pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
 
-def is_node_failure(error: BaseException) -> bool:
-    """Whether the way to the node, or the node itself, failed for the moment."""
-    if isinstance(error, Web3RPCError):
-        return is_busy(_answer_of(error))
-    # web3's own complaints about wrong arguments are ValueErrors, and no failure of the node; any
-    # other comes from an answer that has not the form it should have.
-    return isinstance(error, (BadResponseFormat, OSError)) or (
-        isinstance(error, ValueError) and not isinstance(error, Web3Exception)
-    )
-
-
-def unavailable(error: BaseException, url: str) -> NodeUnavailableError:
-    """The error to raise when a node failed for too long. The URL's secrets are left out."""
-    if isinstance(error, NodeFailure):
-        what = error.message
-    elif isinstance(error, Web3RPCError):
-        what = f"the node at {shown_url(url)} answered: {words_of(_answer_of(error))}"
-    else:
-        what = f"the node at {shown_url(url)} answered with something that is not JSON-RPC"
-    return NodeUnavailableError(f"{what}; try again later")
-
-
-def _answer_of(error: Web3RPCError) -> dict[str, Any]:
-    answer = error.rpc_response or {}
-    return {"error": answer.get("error") or error.message}
-
-
-def ordered(logs: Iterable[LogReceipt]) -> list[LogReceipt]:
-    """Sort logs as the chain ordered them."""
-    return sorted(logs, key=lambda log: (log["blockNumber"], log["logIndex"]))
+def _results(answers: Sequence[Mapping[str, Any]], calls: Sequence[Call]) -> list[Any]:
+    return [result_of(answer, call) for answer, call in zip(answers, calls, strict=True)]

@@ -9,13 +9,11 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import orjson
-from web3.exceptions import BadResponseFormat, Web3RPCError
-from web3.types import RPCResponse
 
-from tael.errors import NodeUnavailableError, TooMuchError
+from tael.errors import NodeUnavailableError
 
 Call = tuple[str, Sequence[object]]
 """Method and parameters."""
@@ -42,20 +40,21 @@ _TOO_MUCH_WORDS = (
 _BUSY_CODES = frozenset({-32005, -32016, -32097, 429})
 _BUSY_WORDS = ("rate limit", "too many requests", "try again", "timeout", "timed out", "overloaded")
 
-# Whatever else they are asked, no contract is run, so that none can refuse.
-_RUNNING_PREFIXES = ("eth_call", "eth_estimateGas", "eth_createAccessList", "debug_", "trace_")
+_SHOWN_CHARACTERS = 300
 
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}", re.ASCII)
+_DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*", re.ASCII)
+_HASH = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
 
 _ids = itertools.count(1)
 
 
 class Problem(NamedTuple):
-    """Why a node answered with an error.
+    """Why a node answered with an error; `tael.chain.node_errors` types it.
 
     Attributes:
-        code: JSON-RPC error code.
-        message: The node's own words, untrusted.
+        code: JSON-RPC error code; 0 if it has none.
+        message: The node's own words, untrusted and shortened.
         data: What it added, the bytes of a revert for example; None if nothing.
     """
 
@@ -64,7 +63,7 @@ class Problem(NamedTuple):
     data: Any
 
 
-class Answer(NamedTuple):
+class RpcResponse(NamedTuple):
     """What a node answered to one call: a result or a problem.
 
     Attributes:
@@ -144,7 +143,9 @@ def decode(body: bytes, encoded: Encoded) -> list[dict[str, Any]]:
         raise MalformedAnswer("answered another question than the one it was asked")
     if not isinstance(document, list):
         if _is_answer(document) and document.get("error"):
-            raise MalformedAnswer(f"refuses many calls at once: {words_of(document)}")
+            raise MalformedAnswer(
+                f"refuses many calls at once: {_problem(document['error']).message}"
+            )
         raise MalformedAnswer("gave one answer to many calls")
     by_id = {
         each["id"]: each
@@ -156,36 +157,20 @@ def decode(body: bytes, encoded: Encoded) -> list[dict[str, Any]]:
     return [by_id[each] for each in encoded.ids]
 
 
-def answer_of(answer: Mapping[str, Any]) -> Answer:
+def response_of(answer: Mapping[str, Any]) -> RpcResponse:
     """A node's answer as result or problem, whatever it says."""
-    problem = answer.get("error")
-    if problem is None:
-        return Answer(answer["result"], None)
-    if not isinstance(problem, dict):
-        return Answer(None, Problem(0, str(problem)[:300], None))
-    code = problem.get("code")
-    return Answer(
-        None, Problem(code if isinstance(code, int) else 0, words_of(answer), problem.get("data"))
+    error = answer.get("error")
+    return (
+        RpcResponse(answer["result"], None) if error is None else RpcResponse(None, _problem(error))
     )
 
 
-def result_of(answer: object) -> Any:
-    """A node's answer as a result.
-
-    Raises:
-        TooMuchError: The answer would be larger than the node gives.
-        BadResponseFormat: It is no answer.
-        Web3RPCError: The node answered with another error; a revert is among these.
-    """
-    if not _is_answer(answer):
-        raise BadResponseFormat("neither a result nor an error")
-    found = cast("dict[str, Any]", answer)
-    if found.get("error") is None:
-        return found["result"]
-    words = words_of(found)
-    if is_too_much(words):
-        raise TooMuchError(f"the node will not answer so much at once: {words[:200]}")
-    raise Web3RPCError(words, rpc_response=cast("RPCResponse", found))
+def _problem(error: Any) -> Problem:
+    if not isinstance(error, dict):
+        return Problem(0, str(error)[:_SHOWN_CHARACTERS], None)
+    code = error.get("code")
+    words = str(error.get("message", error))[:_SHOWN_CHARACTERS]
+    return Problem(code if isinstance(code, int) else 0, words, error.get("data"))
 
 
 def quantity(value: object, *, bits: int = 63) -> int:
@@ -205,38 +190,50 @@ def quantity(value: object, *, bits: int = 63) -> int:
         if not number >> bits:
             return number
     raise NodeUnavailableError(
-        f"the node gives {value!r:.40} where a number of {bits} bits belongs"
+        f"the node gives {value!r:.40}, which is not a valid number of {bits} bits; try again later"
     )
 
 
-def runs_contracts(method: str) -> bool:
-    """Whether a contract is run to answer, and so may refuse."""
-    return method.startswith(_RUNNING_PREFIXES)
+def data_bytes(value: object) -> bytes:
+    """Bytes as nodes write them.
+
+    Raises:
+        NodeUnavailableError: They are not hexadecimal.
+
+    Source: Ethereum JSON-RPC specification, "Unformatted data".
+    """
+    if isinstance(value, str) and _DATA.fullmatch(value):
+        return bytes.fromhex(value[2:])
+    raise NodeUnavailableError(
+        f"the node gives {value!r:.40}, which is not valid hexadecimal data; try again later"
+    )
 
 
-def words_of(answer: Mapping[str, Any]) -> str:
-    """The message of an error, shortened."""
-    problem = answer.get("error")
-    words = problem.get("message", problem) if isinstance(problem, dict) else problem
-    return str(words)[:300]
+def hash_text(value: object) -> str:
+    """A hash as nodes write it, in lower case.
+
+    Raises:
+        NodeUnavailableError: It is not one of 32 bytes.
+    """
+    if isinstance(value, str) and _HASH.fullmatch(value):
+        return value.lower()
+    raise NodeUnavailableError(
+        f"the node gives {value!r:.40}, which is not a valid hash; try again later"
+    )
 
 
-def is_too_much(words: str) -> bool:
-    """Whether a node's words mean that a narrower question would be answered."""
-    lower = words.lower().replace("too many requests", "")
+def is_too_much(problem: Problem) -> bool:
+    """Whether an error means that a narrower question would be answered."""
+    lower = problem.message.lower().replace("too many requests", "")
     return any(each in lower for each in _TOO_MUCH_WORDS)
 
 
-def is_busy(answer: Mapping[str, Any]) -> bool:
+def is_busy(problem: Problem) -> bool:
     """Whether an error means that the node has no time now, not that the question is wrong."""
-    problem = answer.get("error")
-    if problem is None:
+    words = problem.message.lower()
+    if problem.code not in _BUSY_CODES and not any(each in words for each in _BUSY_WORDS):
         return False
-    words = words_of(answer)
-    code = problem.get("code") if isinstance(problem, dict) else None
-    if code not in _BUSY_CODES and not any(each in words.lower() for each in _BUSY_WORDS):
-        return False
-    return not is_too_much(words)
+    return not is_too_much(problem)
 
 
 def _is_answer(value: object) -> bool:
@@ -248,7 +245,7 @@ def _dumps(value: object) -> bytes:
 
 
 def _plain(value: object) -> object:
-    """What web3 puts into parameters, as JSON has it."""
+    """What `Chain.w3` puts into parameters, as JSON has it."""
     if isinstance(value, bytes | bytearray):
         return "0x" + bytes(value).hex()
     if isinstance(value, Mapping):

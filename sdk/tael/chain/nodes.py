@@ -13,22 +13,19 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from web3.providers.base import JSONBaseProvider
-from web3.types import RPCEndpoint, RPCResponse
-
-from tael.chain.agreement import Tally
-from tael.chain.endpoint import Endpoint, Identity, NodeState
-from tael.chain.gathering import Answers, Gathering
+from tael.chain.agreement import Votes
+from tael.chain.batching import Answers, RequestBatching
 from tael.chain.jsonrpc import (
     MAX_BATCH_CALLS,
     MAX_BODY_BYTES,
     Call,
     is_busy,
     quantity,
+    response_of,
     split,
-    words_of,
 )
-from tael.chain.roster import Roster, together
+from tael.chain.node import Identity, Node, NodeState
+from tael.chain.node_selection import NodeSelection, together
 from tael.chain.transport import NodeFailure
 from tael.errors import (
     ConfigurationError,
@@ -77,7 +74,7 @@ class Nodes:
         COUNTS.note_nodes(self)
 
     def __len__(self) -> int:
-        return len(self._roster.endpoints)
+        return len(self._selection.nodes)
 
     # Asking
 
@@ -104,8 +101,8 @@ class Nodes:
         """Reads that may share a request with what other threads ask meanwhile; see `ask`."""
         runs = split(calls)
         if len(runs) == 1:
-            return self._gathering.ask(calls)
-        return [answer for run in runs for answer in self._gathering.ask(run)]
+            return self._batching.ask(calls)
+        return [answer for run in runs for answer in self._batching.ask(run)]
 
     def exchange(self, calls: Sequence[Call]) -> Answers:
         """Many calls in one request, sent once to one node, whatever they do.
@@ -120,11 +117,11 @@ class Nodes:
                 f"one request has at most {MAX_BATCH_CALLS} calls and {MAX_BODY_BYTES} bytes: "
                 "send fewer at once"
             )
-        answers = self._ask_at(self._roster.next(), calls, as_batch=True)
+        answers = self._ask_at(self._selection.next(), calls, as_batch=True)
         if len(self) > 1:
             # What was handed over cannot be asked elsewhere; what it shows is held against others.
             for call, answer in zip(calls, answers, strict=True):
-                self._roster.note_block(_block_in(call, answer)[0])
+                self._selection.note_block(_block_in(call, answer)[0])
         return answers
 
     def agree(self, calls: Sequence[Call], needed: int) -> Answers:
@@ -140,22 +137,22 @@ class Nodes:
             NodeFailure: None answered.
             NetworkMismatchError: What answers serves another chain.
         """
-        self._roster.next()
-        tallies = [Tally(method, needed) for method, _ in calls]
+        self._selection.next()
+        votes = [Votes(method, needed) for method, _ in calls]
         agreed: dict[int, dict[str, Any]] = {}
-        for endpoint in self._roster.each():
+        for node in self._selection.each():
             try:
-                answers = self._ask_at(endpoint, calls, as_batch=len(calls) > 1)
+                answers = self._ask_at(node, calls, as_batch=len(calls) > 1)
                 for answer in answers:
-                    self._require_time(endpoint, answer)
+                    self._require_time(node, answer)
             except (NodeFailure, NetworkMismatchError):
                 continue
-            for place, (tally, answer) in enumerate(zip(tallies, answers, strict=True)):
-                if place not in agreed and tally.add(endpoint.transport.shown, answer):
+            for place, (vote, answer) in enumerate(zip(votes, answers, strict=True)):
+                if place not in agreed and vote.add(node.transport.shown, answer):
                     agreed[place] = answer
             if len(agreed) == len(calls):
                 return [agreed[place] for place in range(len(calls))]
-        raise next(tally for place, tally in enumerate(tallies) if place not in agreed).refusal()
+        raise next(vote for place, vote in enumerate(votes) if place not in agreed).refusal()
 
     def height(self, tag: str, needed: int) -> int:
         """The number of the newest block that several nodes have reached, whatever one claims.
@@ -182,11 +179,11 @@ class Nodes:
     ) -> int:
         if needed == 1:
             return read(self.ask(*question))
-        self._roster.next()
+        self._selection.next()
         numbers: list[int] = []
-        for endpoint in self._roster.each():
+        for node in self._selection.each():
             try:
-                (answer,) = self._ask_at(endpoint, [question], as_batch=False)
+                (answer,) = self._ask_at(node, [question], as_batch=False)
                 numbers.append(read(answer))
             except (NodeFailure, NetworkMismatchError):
                 continue
@@ -206,8 +203,8 @@ class Nodes:
             NodeFailure: No node answers properly.
             NetworkMismatchError: What answers serves another chain.
         """
-        self._roster.next()
-        return self._roster.meant
+        self._selection.next()
+        return self._selection.meant
 
     def require_same_chain(self, within_seconds: float) -> None:
         """Check again that the node to be asked next serves this chain.
@@ -219,15 +216,15 @@ class Nodes:
             NodeFailure: No node answers properly.
             NetworkMismatchError: What answers serves another chain.
         """
-        tried: list[Endpoint] = []
+        tried: list[Node] = []
         while True:
-            endpoint = self._roster.next(tried)
-            if time.monotonic() - endpoint.checked_at <= within_seconds:
+            node = self._selection.next(tried)
+            if time.monotonic() - node.checked_at <= within_seconds:
                 return
             try:
-                self._roster.check(endpoint)
+                self._selection.check(node)
             except (NodeFailure, NetworkMismatchError):
-                tried.append(endpoint)
+                tried.append(node)
                 if len(tried) == len(self):
                     raise
             else:
@@ -235,83 +232,84 @@ class Nodes:
 
     def states(self) -> list[NodeState]:
         """How each node stands, in the order they were given."""
-        return self._roster.states()
+        return self._selection.states()
 
     def survey(self) -> None:
         """Look at every node now that is not left alone; otherwise done aside every 2 seconds."""
-        self._roster.survey()
+        self._selection.survey()
 
     def close(self) -> None:
         """Close the connections that are idle."""
-        for endpoint in self._roster.endpoints:
-            endpoint.transport.close()
+        for node in self._selection.nodes:
+            node.transport.close()
 
     def begin_anew(self) -> None:
         """Forget every connection and how the nodes stand, but not which chain is meant."""
-        self._begin(self._roster.meant)
+        self._begin(self._selection.meant)
 
     # Inside
 
     def _begin(self, meant: Identity) -> None:
-        endpoints = [Endpoint(url, timeout_seconds=self._timeout_seconds) for url in self._urls]
-        self._roster = Roster(endpoints, meant, self._stale_blocks)
-        self._gathering = Gathering(self._send)
+        nodes = [Node(url, timeout_seconds=self._timeout_seconds) for url in self._urls]
+        self._selection = NodeSelection(nodes, meant, self._stale_blocks)
+        self._batching = RequestBatching(self._send)
 
     def _send(self, calls: Sequence[Call]) -> Answers:
         return self._ask(calls, as_batch=len(calls) > 1)
 
     def _ask(self, calls: Sequence[Call], *, as_batch: bool) -> Answers:
-        tried: list[Endpoint] = []
+        tried: list[Node] = []
         failures: list[NodeFailure | NetworkMismatchError] = []
         while True:
             # Read before asking: other threads may hear of newer blocks meanwhile.
-            highest = self._roster.highest
-            endpoint = self._roster.next(tried)
+            highest = self._selection.highest
+            node = self._selection.next(tried)
             try:
-                answers = self._ask_at(endpoint, calls, as_batch=as_batch)
+                answers = self._ask_at(node, calls, as_batch=as_batch)
                 if len(self) > 1:
-                    self._require_fit(endpoint, calls, answers, highest)
+                    self._require_fit(node, calls, answers, highest)
                 return answers
             except (NodeFailure, NetworkMismatchError) as failure:
                 failures.append(failure)
-                tried.append(endpoint)
+                tried.append(node)
                 if not all(map(_only_reads, calls)) or self._is_hopeless(tried):
                     raise together(failures) from failure
 
-    def _ask_at(self, endpoint: Endpoint, calls: Sequence[Call], *, as_batch: bool) -> Answers:
+    def _ask_at(self, node: Node, calls: Sequence[Call], *, as_batch: bool) -> Answers:
         try:
-            answers = endpoint.ask(calls, as_batch=as_batch)
+            answers = node.ask(calls, as_batch=as_batch)
         except NodeFailure as failure:
-            self._roster.note_failure(endpoint, failure)
+            self._selection.note_failure(node, failure)
             raise
         except NetworkMismatchError as error:
-            self._roster.note_other_chain(endpoint, error.message)
+            self._selection.note_other_chain(node, error.message)
             raise
-        endpoint.note_success()
+        node.note_success()
         return answers
 
     def _require_fit(
-        self, endpoint: Endpoint, calls: Sequence[Call], answers: Answers, highest: int
+        self, node: Node, calls: Sequence[Call], answers: Answers, highest: int
     ) -> None:
         """With others to turn to, a node that is too busy or behind is not taken at its word."""
         for call, answer in zip(calls, answers, strict=True):
-            self._require_time(endpoint, answer)
+            self._require_time(node, answer)
             number, is_head = _block_in(call, answer)
             if not is_head:
-                self._roster.note_block(number)
-            elif not self._roster.note_head(endpoint, number, highest):
-                raise NodeFailure(endpoint.why)
+                self._selection.note_block(number)
+            elif not self._selection.note_head(node, number, highest):
+                raise NodeFailure(node.why)
 
-    def _is_hopeless(self, tried: Sequence[Endpoint]) -> bool:
+    def _is_hopeless(self, tried: Sequence[Node]) -> bool:
         """Whether every node was tried, and failed: those behind may turn out to be the chain."""
         if len(tried) < len(self):
             return False
-        return len(tried) >= 2 * len(self) or all(each.standing != "behind" for each in tried)
+        return len(tried) >= 2 * len(self) or all(each.health != "behind" for each in tried)
 
-    def _require_time(self, endpoint: Endpoint, answer: dict[str, Any]) -> None:
-        if is_busy(answer):
-            failure = endpoint.transport.failure(f"answered: {words_of(answer)}", is_busy=True)
-            self._roster.note_failure(endpoint, failure)
+    def _require_time(self, node: Node, answer: dict[str, Any]) -> None:
+        problem = response_of(answer).error
+        if problem is not None and is_busy(problem):
+            failure = node.transport.failure(f"answered: {problem.message}", is_busy=True)
+            self._selection.note_failure(node, failure)
             raise failure
 
 
@@ -328,49 +326,29 @@ def _begin_all_anew() -> None:
 os.register_at_fork(after_in_child=_begin_all_anew)
 
 
-class NodesProvider(JSONBaseProvider):
-    """Lets web3 ask through `Nodes`; it repeats nothing by itself."""
-
-    def __init__(self, nodes: Nodes) -> None:
-        super().__init__()
-        self._nodes = nodes
-
-    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        """One call; see `Nodes.ask`."""
-        answer: Any = self._nodes.ask(method, params or [])
-        return answer  # type: ignore[no-any-return]
-
-    def make_batch_request(
-        self, requests: list[tuple[RPCEndpoint, Any]]
-    ) -> list[RPCResponse] | RPCResponse:
-        """Many calls; see `Nodes.ask_many`."""
-        answers: Any = self._nodes.ask_many([(method, params or []) for method, params in requests])
-        return answers  # type: ignore[no-any-return]
-
-
 def _only_reads(call: Call) -> bool:
     return call[0].startswith(_READ_PREFIXES) and not call[0].startswith(_WRITE_PREFIXES)
 
 
 def _height_in(tag: str, answer: dict[str, Any]) -> int:
     """The number of the block that a node gives for a tag; 0 if it knows no such block."""
-    if is_busy(answer):
-        raise NodeFailure(f"a node answered: {words_of(answer)}", is_busy=True)
-    block = answer.get("result")
+    block, problem = response_of(answer)
+    if problem is not None and is_busy(problem):
+        raise NodeFailure(f"a node answered: {problem.message}", is_busy=True)
     if block is None and tag != "latest":
         # Every client words differently that it does not know the tag.
         return 0
     try:
-        return quantity(block["number"])  # type: ignore[index]
+        return quantity(block["number"])
     except (KeyError, TypeError, NodeUnavailableError):
-        raise NodeFailure(f"a node gives no {tag} block: {str(answer)[:200]}") from None
+        raise NodeFailure(f"a node gives no valid {tag} block: {str(answer)[:200]}") from None
 
 
 def _count_in(answer: dict[str, Any]) -> int:
     try:
         return quantity(answer.get("result"))
     except NodeUnavailableError:
-        raise NodeFailure(f"a node gives no number: {str(answer)[:200]}") from None
+        raise NodeFailure(f"a node gives no valid number: {str(answer)[:200]}") from None
 
 
 def _block_in(call: Call, answer: dict[str, Any]) -> tuple[int, bool]:
@@ -386,6 +364,6 @@ def _block_in(call: Call, answer: dict[str, Any]) -> tuple[int, bool]:
     elif not is_head:
         return 0, False
     try:
-        return int(str(value), 16), is_head
-    except ValueError:
+        return quantity(value), is_head
+    except NodeUnavailableError:
         return 0, False

@@ -16,10 +16,11 @@ from typing import Any
 from eth_utils import to_checksum_address
 from web3.exceptions import BlockNotFound, MethodUnavailable, TransactionNotFound, Web3RPCError
 
-from tael.chain.addresses import created_address
-from tael.chain.connection import Chain, is_node_failure, pauses, unavailable
+from tael.addresses import created_address
+from tael.chain.connection import Chain, pauses
 from tael.chain.reverts import decode_revert, revert_from
 from tael.chain.transactions import PreparedTransaction, Receipt
+from tael.chain.web3_reads import is_node_failure, read, unavailable
 from tael.errors import (
     ContractRevertedError,
     NodeUnavailableError,
@@ -171,7 +172,7 @@ class Sender:
             found = self.lookup(prepared)
             if found is not None:
                 return found
-            if self.chain.read(lambda: self._is_passed(prepared)):
+            if read(self.chain, lambda: self._is_passed(prepared)):
                 raise self._overtaken(prepared)
             return self._deliver(prepared, sent_before=True)
 
@@ -188,19 +189,20 @@ class Sender:
             ContractRevertedError: It was included and the contract refused.
             NodeUnavailableError: The node did not answer properly.
         """
-        receipt = self.chain.read(lambda: self._receipt(prepared.transaction_hash))
+        receipt = read(self.chain, lambda: self._receipt(prepared.transaction_hash))
         return None if receipt is None else self._result(prepared, receipt)
 
     # Before signing
 
     def _gas_limit(self, call: dict[str, Any], known: int | None) -> int:
-        limit = self.chain.read(lambda: int(self.chain.w3.eth.get_block("latest")["gasLimit"]))
+        limit = read(self.chain, lambda: int(self.chain.w3.eth.get_block("latest")["gasLimit"]))
         return self._estimate(call, limit) if known is None or known > limit else known
 
     def _estimate(self, call: dict[str, Any], limit: int) -> int:
         transaction: Any = call
-        estimate = self.chain.read(
-            lambda: _refuse_for_good(lambda: int(self.chain.w3.eth.estimate_gas(transaction)))
+        estimate = read(
+            self.chain,
+            lambda: _refuse_for_good(lambda: int(self.chain.w3.eth.estimate_gas(transaction))),
         )
         if estimate > limit:
             raise TransactionRefusedError(
@@ -210,15 +212,15 @@ class Sender:
 
     def _fees(self) -> dict[str, int]:
         eth = self.chain.w3.eth
-        base = self.chain.read(lambda: eth.get_block("latest").get("baseFeePerGas"))
+        base = read(self.chain, lambda: eth.get_block("latest").get("baseFeePerGas"))
         if base is None:
-            price = self.chain.read(lambda: int(eth.gas_price))
+            price = read(self.chain, lambda: int(eth.gas_price))
             self._require_fee(price)
             return {"gasPrice": price}
         try:
-            tip = self.chain.read(lambda: int(eth.max_priority_fee))
+            tip = read(self.chain, lambda: int(eth.max_priority_fee))
         except (Web3RPCError, MethodUnavailable):
-            tip = max(0, self.chain.read(lambda: int(eth.gas_price)) - int(base))
+            tip = max(0, read(self.chain, lambda: int(eth.gas_price)) - int(base))
         self._require_fee(int(base) + tip)
         # Twice the base fee outlasts five full blocks in a row, each raising it by an eighth.
         most = min(2 * int(base) + tip, self.max_fee_per_gas_wei)
@@ -233,14 +235,14 @@ class Sender:
 
     def _next_nonce(self, sender: str) -> int:
         checked = to_checksum_address(sender)
-        count = self.chain.read(
-            lambda: int(self.chain.w3.eth.get_transaction_count(checked, "pending"))
+        count = read(
+            self.chain, lambda: int(self.chain.w3.eth.get_transaction_count(checked, "pending"))
         )
         last = self._last.get(sender)
         if last is None or last.nonce < count:
             return count
         # The node is behind what was sent through here, unless the chain itself went back.
-        known = self.chain.read(lambda: self._is_known(last.transaction_hash))
+        known = read(self.chain, lambda: self._is_known(last.transaction_hash))
         return last.nonce + 1 if known else count
 
     # After signing
@@ -260,9 +262,7 @@ class Sender:
                 # The answer is lost, and the transaction perhaps is not: the same bytes again.
                 sent_before = True
                 if pause is None:
-                    raise self._unknown(
-                        prepared, str(unavailable(error, self.chain.url))
-                    ) from error
+                    raise self._unknown(prepared, str(unavailable(error))) from error
                 time.sleep(pause)
                 if self._need_not_resend(prepared):
                     return
@@ -276,7 +276,7 @@ class Sender:
             return True
         # Ganache can report the failure of a transaction that it has mined.
         try:
-            if self.chain.read(lambda: self._is_known(prepared.transaction_hash)):
+            if read(self.chain, lambda: self._is_known(prepared.transaction_hash)):
                 return True
         except NodeUnavailableError:
             if sent_before:
@@ -373,7 +373,7 @@ class Sender:
     def _rerun(self, call: dict[str, Any], block: int) -> bytes:
         transaction: Any = call
         try:
-            self.chain.read(lambda: self.chain.w3.eth.call(transaction, block))
+            read(self.chain, lambda: self.chain.w3.eth.call(transaction, block))
         except ContractRevertedError as refusal:
             return refusal.data
         except (NodeUnavailableError, Web3RPCError, BlockNotFound):

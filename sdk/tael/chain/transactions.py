@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from web3.types import LogReceipt
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class Receipt:
         gas_used: Gas it took.
         effective_gas_price_wei: What each unit of gas cost.
         contract_address: Where it deployed a contract; None if it did not.
-        logs: Its logs, as web3 gives them, in order.
+        logs: Its logs, as the node gives them, in order.
         reference: The caller's reference for the write.
         status: Always `included`.
         repeated: It was on its way before it was asked for.
@@ -59,7 +57,7 @@ class Receipt:
     gas_used: int
     effective_gas_price_wei: int
     contract_address: str | None
-    logs: tuple[LogReceipt, ...]
+    logs: tuple[Mapping[str, Any], ...]
     reference: str
     status: Literal["included"] = "included"
     repeated: bool = False

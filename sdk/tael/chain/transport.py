@@ -260,7 +260,7 @@ def _proxy_for(scheme: str, host: str) -> tuple[str, int, dict[str, str]] | None
     parts = urlsplit(url if "://" in url else f"http://{url}")
     if parts.scheme != "http" or not parts.hostname:
         raise ConfigurationError(
-            f"the proxy {shown_url(url)} is none for HTTP: correct {scheme}_proxy, or name the "
+            f"the proxy {shown_url(url)} is not an HTTP proxy: correct {scheme}_proxy, or name the "
             "node in no_proxy"
         )
     headers = {}

@@ -9,9 +9,8 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from eth_utils import keccak
-
 from tael.errors import ConfigurationError
+from tael.hashing import keccak
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

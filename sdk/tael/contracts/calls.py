@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from eth_abi.exceptions import EncodingError
-from eth_utils.crypto import keccak
-
 from tael.abi import decode, encode
 from tael.contracts.artifacts import load
 from tael.errors import InvalidInputError
+from tael.hashing import keccak
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +39,7 @@ class Function:
         """
         try:
             return self.selector + encode(self.inputs, arguments)
-        except (EncodingError, ValueError, TypeError, OverflowError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise InvalidInputError(f"{self.name}: an argument does not fit: {error}") from error
 
     def decode(self, data: bytes) -> Any:
@@ -74,7 +72,7 @@ def _functions(kind: str) -> Mapping[tuple[str, int | None], Function]:
             continue
         inputs, outputs = _types(entry["inputs"]), _types(entry["outputs"])
         signature = f"{entry['name']}({','.join(inputs)})"
-        function = Function(entry["name"], keccak(text=signature)[:4], inputs, outputs)
+        function = Function(entry["name"], keccak(signature.encode())[:4], inputs, outputs)
         found[function.name, len(inputs)] = function
         found[function.name, None] = function
     return found

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tael.chain.addresses import require_address
+from tael.addresses import require_address
 from tael.errors import ConfigurationError, InvalidInputError
 from tael.money import Currency
 

@@ -12,7 +12,8 @@ from eth_abi import encode
 from eth_utils import keccak
 from web3.exceptions import TransactionNotFound
 
-from tael.chain.connection import Chain, ordered
+from tael.chain.connection import Chain
+from tael.chain.web3_reads import ordered, read
 from tael.contracts.artifacts import load, signature_of
 from tael.deployment.plan import ESCROW, GOVERNANCE, ROLES, TOKEN, DeploymentPlan
 from tael.errors import CodeMismatchError, ConfigurationError
@@ -114,8 +115,9 @@ class _Inspection:
         expected = artifact.bytecode + encode([each["type"] for each in inputs], self._made_of(key))
         digest = recorded.transaction_hash
         try:
-            transaction: Any = self.chain.read(
-                lambda: self.chain.w3.eth.get_transaction(digest)  # type: ignore[arg-type]
+            transaction: Any = read(
+                self.chain,
+                lambda: self.chain.w3.eth.get_transaction(digest),  # type: ignore[arg-type]
             )
         except TransactionNotFound:
             yield Finding(f"{key} deployment", f"transaction {digest}", "no such transaction")

@@ -6,9 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
-
+from tael.addresses import checksummed
 from tael.errors import InvalidInputError
 from tael.events.escrow import (
     AcceptanceSet,
@@ -54,6 +52,7 @@ from tael.events.token import (
     TransferForced,
     Unpaused,
 )
+from tael.hashing import keccak
 from tael.models import AccountStatus, EntryStatus
 
 if TYPE_CHECKING:
@@ -172,7 +171,7 @@ def _number(value: object) -> int:
 def _checksummed(digits: str) -> str:
     if len(digits) != 40:
         raise ValueError("an address has 20 bytes")
-    return to_checksum_address("0x" + digits)
+    return checksummed("0x" + digits)
 
 
 # What a word means; a word is 64 hexadecimal digits.
@@ -265,5 +264,5 @@ def _build(kind: type[Event]) -> tuple[type[Event], list[Callable[[list[str], st
     return kind, readers, topic
 
 
-_TOPICS = {kind: keccak(text=canonical_signature(kind)).hex() for kind in EVENTS}
+_TOPICS = {kind: keccak(canonical_signature(kind).encode()).hex() for kind in EVENTS}
 _DECODERS = {_TOPICS[kind]: _build(kind) for kind in EVENTS}

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from eth_utils.address import to_checksum_address
-
+from tael.addresses import checksummed
 from tael.errors import InvalidInputError
 from tael.events.event import Event
 from tael.terms import Terms
@@ -117,7 +116,7 @@ class PaymentOpened(Event):
     @property
     def card(self) -> str:
         """The payer's key, checksummed."""
-        return to_checksum_address(self.packed[2][:20])
+        return checksummed(self.packed[2][:20])
 
     @property
     def amount_minor(self) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from eth_utils.address import to_checksum_address
 
+from tael.addresses import checksummed
 from tael.store.tables import balances, holds, payments
 
 if TYPE_CHECKING:
@@ -170,8 +170,3 @@ class Books:
         if surplus > 0:
             for id_ in list(self.payments)[:surplus]:
                 del self.payments[id_]
-
-
-def checksummed(participant: bytes) -> str:
-    """An address as tables and people write it, for 20 bytes."""
-    return str(to_checksum_address(participant))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
-from eth_utils.address import to_checksum_address
 
+from tael.addresses import checksummed
 from tael.errors import IndexStateError
 from tael.index.kinds import LAYOUT
 from tael.index.rows import ESCROW, Deployed, Header
@@ -109,7 +109,7 @@ def set_up(store: Store, client: Client) -> Deployed:
             deployments,
             {"chain": chain, "escrow": manifest.escrow},
             first_block=manifest.first_block,
-            scheme_account=to_checksum_address(scheme_account),
+            scheme_account=checksummed(scheme_account),
             scheme_bps=scheme_bps,
             layout=LAYOUT,
             **_EMPTY,

@@ -43,7 +43,7 @@ class Node:
         else:
             found = _header(request(self.chain, "eth_getBlockByNumber", "latest", False))
         if found is None:
-            raise NodeUnavailableError("the node gives no latest block; try again later")
+            raise NodeUnavailableError("the node gives no valid latest block; try again later")
         return found
 
     def header(self, number: int) -> Header | None:
@@ -102,7 +102,7 @@ class Node:
 
     def _logs(self, answer: Any) -> list[dict[str, Any]]:
         if not isinstance(answer, list):
-            raise NodeUnavailableError("the node gives something else than logs; try again later")
+            raise NodeUnavailableError("the node gives what is not a list of logs; try again later")
         if self.chain.agreement > 1:
             # No part of what nodes agree on: the time is the header's.
             for log in answer:
@@ -121,4 +121,6 @@ def _header(block: Mapping[str, Any] | None) -> Header | None:
             quantity(block["timestamp"], bits=48),
         )
     except (KeyError, TypeError, ValueError, NodeUnavailableError) as error:
-        raise NodeUnavailableError("the node gives something else than a block") from error
+        raise NodeUnavailableError(
+            "the node gives what is not a valid block; try again later"
+        ) from error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from tael.chain.addresses import require_address
+from tael.addresses import require_address
 from tael.errors import CurrencyUnknownError, IndexStateError
 from tael.index.deployed import find, read_cursor
 from tael.index.kinds import Kind

@@ -131,7 +131,7 @@ class Replay:
             self._apply(logs, positions, order, headers, rows)
         except (KeyError, IndexError, TypeError, ValueError, struct.error) as error:
             raise NodeUnavailableError(
-                f"the node gave logs that are none of this deployment's: {error!r}"
+                f"the node gives logs that are not valid logs of this deployment: {error!r}"
             ) from error
         return rows
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from web3.exceptions import Web3RPCError
-
-from tael.chain.connection import is_node_failure
-from tael.chain.jsonrpc import quantity
-from tael.chain.reverts import revert_from
+from tael.chain.jsonrpc import is_busy, quantity
+from tael.chain.node_errors import refusal_in
 from tael.errors import NodeUnavailableError, TaelError, TransactionRefusedError
-from tael.outbox.receipts import as_exception
 
 if TYPE_CHECKING:
-    from tael.rpc import Answer
+    from tael.rpc import RpcResponse
 
 GAS_MARGIN_PERCENT = 15
 """Added to a gas estimate: state may change a little between estimate and inclusion."""
@@ -41,13 +37,11 @@ def least_gas(data: bytes) -> int:
     return 21_000 + 16 * len(data) - 12 * data.count(0)
 
 
-def estimate_of(answer: Answer, limit: int) -> int | TaelError:
+def estimate_of(answer: RpcResponse, limit: int) -> int | TaelError:
     """The gas limit an estimate comes to, or why there is none."""
     limit = min(limit, MAX_ESTIMATE)
     if answer.error is not None:
-        error = _as_exception(answer)
-        refusal = revert_from(error)
-        return refusal or TransactionRefusedError(
+        return refusal_in(answer.error) or TransactionRefusedError(
             f"the node refused to estimate it: {words_of(answer)}"
         )
     gas = quantity(answer.result)
@@ -58,30 +52,23 @@ def estimate_of(answer: Answer, limit: int) -> int | TaelError:
     return min(limit, gas + gas * GAS_MARGIN_PERCENT // 100 + GAS_MARGIN)
 
 
-def result_of(answer: Answer) -> Any:
+def result_of(answer: RpcResponse) -> Any:
     """The result of a question that must have one."""
     if answer.error is not None or answer.result is None:
         raise NodeUnavailableError(f"the node answered: {words_of(answer)}; try again later")
     return answer.result
 
 
-def _as_exception(answer: Answer) -> Web3RPCError:
-    return as_exception(answer.error) if answer.error is not None else Web3RPCError("no error")
-
-
-def is_momentary(answer: Answer) -> bool:
+def is_momentary(answer: RpcResponse) -> bool:
     """Whether the node only stumbled: the same question later may be answered."""
-    if answer.error is None:
-        return False
-    error = _as_exception(answer)
-    return revert_from(error) is None and is_node_failure(error)
+    return answer.error is not None and not is_revert(answer) and is_busy(answer.error)
 
 
-def is_revert(answer: Answer) -> bool:
+def is_revert(answer: RpcResponse) -> bool:
     """Whether a contract refused."""
-    return revert_from(_as_exception(answer)) is not None
+    return answer.error is not None and refusal_in(answer.error) is not None
 
 
-def words_of(answer: Answer) -> str:
+def words_of(answer: RpcResponse) -> str:
     """What the node says is wrong."""
     return "nothing" if answer.error is None else answer.error.message[:300]

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from eth_utils.address import to_checksum_address
 
+from tael.addresses import checksummed
 from tael.chain.jsonrpc import split
 from tael.errors import (
     ContractRevertedError,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from tael.chain.jsonrpc import Call
     from tael.journal import Decision, Record
     from tael.outbox.outbox import Outbox
-    from tael.rpc import Answer
+    from tael.rpc import RpcResponse
     from tael.signers import Signer
 
 Step = Callable[[str, int], None]
@@ -73,7 +73,7 @@ class Lane:
     def __init__(self, outbox: Outbox, signer: Signer) -> None:
         self.outbox = outbox
         self.signer = signer
-        self.address = to_checksum_address(signer.address)
+        self.address = checksummed(signer.address)
         self.watch = Watch(self)
         self._ready = threading.Condition()
         self._waiting: list[Ticket] = []
@@ -322,7 +322,7 @@ class Lane:
             return self.sign_fields(
                 {
                     "to": order.to,
-                    "data": "0x" + order.data.hex(),
+                    "data": order.data,
                     "value": order.value,
                     "gas": self._gas(order, view),
                     **view.fees,
@@ -432,7 +432,7 @@ class Lane:
             begun += len(run)
         self.watch.tell_refused(flights)
 
-    def _take_answers(self, flights: Sequence[Flight], answers: Sequence[Answer]) -> None:
+    def _take_answers(self, flights: Sequence[Flight], answers: Sequence[RpcResponse]) -> None:
         for flight, answer in zip(flights, answers, strict=True):
             problem = None if answer.error is None else words_of(answer)
             if problem is None or is_taken(problem) or is_momentary(answer) or is_revert(answer):

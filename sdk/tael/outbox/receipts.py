@@ -6,12 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from eth_utils.address import to_checksum_address
-from web3.exceptions import Web3RPCError
-
-from tael.chain.connection import is_node_failure
-from tael.chain.jsonrpc import quantity
-from tael.chain.reverts import decode_revert, revert_from
+from tael.addresses import checksummed
+from tael.chain.jsonrpc import is_busy, quantity
+from tael.chain.node_errors import refusal_in
+from tael.chain.reverts import decode_revert
 from tael.chain.transactions import Receipt
 from tael.errors import (
     ContractRevertedError,
@@ -25,11 +23,8 @@ from tael.raw_transaction import read_plain
 from tael.rpc import exchange
 
 if TYPE_CHECKING:
-    from web3.types import RPCError
-
     from tael.chain import Chain
     from tael.journal import Record, SignedTransaction
-    from tael.rpc import Problem
 
 OUT_OF_GAS = b"OutOfGas"
 """Stands in the journal for a refusal without data where all gas was used."""
@@ -72,7 +67,7 @@ def receipt_in(raw: Any, hash_: str) -> Any:
     except (AttributeError, KeyError, TypeError, ValueError, TaelError) as error:
         what = error.message if isinstance(error, TaelError) else str(error)
         raise NodeUnavailableError(
-            f"what the node gives is no receipt of {hash_}: {what}; try again later"
+            f"the node gives no valid receipt of {hash_}: {what}; try again later"
         ) from error
     return {**raw, "transactionHash": hash_, "blockHash": raw["blockHash"].lower()}
 
@@ -81,9 +76,9 @@ def _require_log(log: Any) -> None:
     # Its form only, for a batch has hundreds of them: what is read of it is read with care.
     topics = log["topics"]
     if len(log["address"]) != 42 or len("".join(topics)) != 66 * len(topics):
-        raise ValueError("a log is none")
+        raise ValueError("one of its logs is not valid")
     if type(log["data"]) is not str or not 0 <= int(log["logIndex"], 16) < 2**31:
-        raise ValueError("a log is none")
+        raise ValueError("one of its logs is not valid")
     if topics and topics[0] == _SKIPPED:
         decode(log)
 
@@ -97,7 +92,7 @@ def receipt_of(raw: Any, reference: str, *, repeated: bool = False) -> Receipt:
         block_hash=raw["blockHash"],
         gas_used=int(raw["gasUsed"], 16),
         effective_gas_price_wei=int(raw.get("effectiveGasPrice") or "0x0", 16),
-        contract_address=to_checksum_address(address) if address else None,
+        contract_address=checksummed(address) if address else None,
         logs=tuple(raw["logs"]),
         reference=reference,
         repeated=repeated,
@@ -133,10 +128,11 @@ def refusal_data(chain: Chain, signed: SignedTransaction, receipt: Any) -> bytes
     *answers, block = exchange(chain, [*runs, ("eth_getBlockByNumber", [hex(number), False])])
     for answer in answers:
         if answer.error is not None:
-            error = as_exception(answer.error)
-            refusal = revert_from(error)
-            if refusal is None and is_node_failure(error):
-                raise NodeUnavailableError(f"the node answered: {error}; try again later")
+            refusal = refusal_in(answer.error)
+            if refusal is None and is_busy(answer.error):
+                raise NodeUnavailableError(
+                    f"the node answered: {answer.error.message}; try again later"
+                )
             if refusal is not None and refusal.data:
                 return refusal.data
     if int(receipt["gasUsed"], 16) >= transaction["gas"]:
@@ -213,11 +209,3 @@ def item_outcomes(
             )
         )
     return outcomes
-
-
-def as_exception(problem: Problem) -> Web3RPCError:
-    """A node's error as web3 would raise it, which is what tells reverts apart."""
-    error: RPCError = {"code": problem.code, "message": problem.message}
-    if problem.data is not None:
-        error["data"] = problem.data
-    return Web3RPCError(problem.message, rpc_response={"jsonrpc": "2.0", "id": 1, "error": error})

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tael.chain import Chain
     from tael.journal import Order
     from tael.outbox.fees import FeePolicy
-    from tael.rpc import Answer
+    from tael.rpc import RpcResponse
 
 
 _BITS = 62
@@ -96,11 +96,11 @@ def look(chain: Chain, fees: FeePolicy, address: str, orders: Sequence[Order]) -
     return view
 
 
-def _ask(chain: Chain, calls: Sequence[tuple[str, list[Any]]]) -> list[Answer]:
+def _ask(chain: Chain, calls: Sequence[tuple[str, list[Any]]]) -> list[RpcResponse]:
     """Ask until every answer is one; a node's momentary failures are no answers."""
     for pause in pauses(chain.retry_seconds):
         try:
-            answers: list[Answer] = []
+            answers: list[RpcResponse] = []
             for run in split(calls):
                 answers += exchange(chain, run)
             stumbled = next((each for each in answers if is_momentary(each)), None)

@@ -471,7 +471,7 @@ class Watch(Settlement):
         missing = sorted(set(range(count, lowest)) - {each.nonce for each in known})
         if missing:
             fees = self._lane.fees()
-            fields = {"to": address, "data": "0x", "value": 0, "gas": TRANSFER_GAS, **fees}
+            fields = {"to": address, "data": b"", "value": 0, "gas": TRANSFER_GAS, **fees}
             filled = journal.fill(
                 address, missing, lambda nonce: self._lane.sign_fields(fields, nonce)
             )

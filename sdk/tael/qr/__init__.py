@@ -33,14 +33,7 @@ from tael.qr.names import (
 )
 from tael.qr.recognition import PaymentCode, describe, recognize
 from tael.qr.schemes import SCHEMES, Scheme, recognize_schemes
-from tael.qr.signing import (
-    DYNAMIC_CODE_TYPE,
-    STATIC_CODE_TYPE,
-    MerchantSigner,
-    build_dynamic_message,
-    build_static_message,
-    sign,
-)
+from tael.qr.signing import MerchantSigner, TypedDataSigner, sign
 from tael.qr.tael_templates import TaelPayload, read_templates
 from tael.qr.tlv import DataObject, compute_crc
 from tael.qr.unionpay import (
@@ -51,6 +44,7 @@ from tael.qr.unionpay import (
     encode_account,
 )
 from tael.qr.verifying import MerchantEntry, VerifiedCode, verify
+from tael.typed_data import DYNAMIC_CODE_TYPE, STATIC_CODE_TYPE
 
 __all__ = [
     # merchant-presented codes
@@ -94,11 +88,10 @@ __all__ = [
     "verify",
     "MerchantEntry",
     "MerchantSigner",
+    "TypedDataSigner",
     "VerifiedCode",
     "TaelPayload",
     "read_templates",
-    "build_dynamic_message",
-    "build_static_message",
     "DYNAMIC_CODE_TYPE",
     "STATIC_CODE_TYPE",
     # images

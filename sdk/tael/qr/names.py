@@ -13,9 +13,8 @@ import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from eth_utils.crypto import keccak
-
 from tael.errors import InvalidInputError
+from tael.hashing import keccak
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,6 +61,8 @@ def escape(text: str) -> str:
         >>> escape("pay\u202etxt")
         'pay\\u{202e}txt'
     """
+    if text.isascii() and text.isprintable() and "\\" not in text:
+        return text
     return "".join(_escape_character(character) for character in text)
 
 

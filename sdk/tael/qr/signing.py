@@ -12,14 +12,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Protocol
 
-from eth_utils.address import to_canonical_address, to_checksum_address
-
+from tael.addresses import address_bytes
 from tael.errors import InvalidInputError
 from tael.qr.model import Initiation, MerchantCode
 from tael.qr.names import compute_name_hash, find_name_danger
 from tael.qr.tael_templates import (
     MERCHANT_BYTES,
-    SIGNATURE_BYTES,
     SIGNER_CHECK_BYTES,
     UETR_BYTES,
     TaelPayload,
@@ -27,17 +25,21 @@ from tael.qr.tael_templates import (
     check_terms,
     to_address,
 )
-from tael.typed_data import DYNAMIC_CODE_TYPE, ESCROW_NAME, STATIC_CODE_TYPE, VERSION
+from tael.signatures import compact
+from tael.typed_data import Message, dynamic_code, escrow_domain, static_code
 
-__all__ = [
-    "DYNAMIC_CODE_TYPE",
-    "STATIC_CODE_TYPE",
-    "MerchantSigner",
-    "build_dynamic_message",
-    "build_static_message",
-    "list_names",
-    "sign",
-]
+__all__ = ["MerchantSigner", "TypedDataSigner", "list_names", "sign"]
+
+
+class MerchantSigner(Protocol):
+    """Whoever holds the merchant's key and signs digests; every ``tael.Signer`` is one."""
+
+    @property
+    def address(self) -> Any:
+        """The signer's address."""
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Sign 32 bytes: 65 bytes with v, or the 64 bytes of ERC-2098."""
 
 
 class _Signed(Protocol):
@@ -45,10 +47,11 @@ class _Signed(Protocol):
     def signature(self) -> bytes: ...
 
 
-class MerchantSigner(Protocol):
-    """Whoever holds the merchant's key; eth-account's ``LocalAccount`` is one.
+class TypedDataSigner(Protocol):
+    """Whoever holds the merchant's key and wants to see what it signs.
 
-    It is given the whole typed message, never a bare hash, so that a hardware signer can show it.
+    It is given the whole message, never a bare digest: a device can show it. eth-account's
+    ``LocalAccount`` is one.
     """
 
     @property
@@ -61,64 +64,12 @@ class MerchantSigner(Protocol):
         message_types: dict[str, Any] | None = None,
         message_data: dict[str, Any] | None = None,
     ) -> _Signed:
-        """Sign an EIP-712 message; the result has the 65-byte ``signature``."""
-
-
-def build_dynamic_message(
-    *,
-    merchant_id: bytes,
-    token: str,
-    amount_minor: int,
-    uetr: bytes,
-    expires_at: int,
-    chain_id: int,
-    escrow: str,
-) -> dict[str, Any]:
-    """The EIP-712 message of a dynamic code, for signers and for the contract's tests.
-
-    Args:
-        merchant_id: 32 bytes.
-        token: The settlement token of the code's currency.
-        amount_minor: Amount and convenience fee, a prompted tip excluded, minor units.
-        uetr: 16 bytes.
-        expires_at: Unix seconds.
-        chain_id: EIP-155 chain id.
-        escrow: The escrow contract.
-
-    Returns:
-        ``types``, ``primaryType``, ``domain`` and ``message``.
-    """
-    message = {
-        "merchant": merchant_id,
-        "token": to_checksum_address(token),
-        "amount": amount_minor,
-        "uetr": uetr,
-        "expiresAt": expires_at,
-    }
-    return _build(DYNAMIC_CODE_TYPE, message, chain_id, escrow)
-
-
-def build_static_message(
-    *, merchant_id: bytes, name_hash: bytes, chain_id: int, escrow: str
-) -> dict[str, Any]:
-    """The EIP-712 message of a static code.
-
-    Args:
-        merchant_id: 32 bytes.
-        name_hash: 32 bytes of :func:`tael.qr.compute_name_hash`.
-        chain_id: EIP-155 chain id.
-        escrow: The escrow contract.
-
-    Returns:
-        ``types``, ``primaryType``, ``domain`` and ``message``.
-    """
-    message = {"merchant": merchant_id, "nameHash": name_hash}
-    return _build(STATIC_CODE_TYPE, message, chain_id, escrow)
+        """Sign an EIP-712 message; the result has the ``signature``."""
 
 
 def sign(
     code: MerchantCode,
-    signer: MerchantSigner,
+    signer: MerchantSigner | TypedDataSigner,
     *,
     merchant_id: bytes,
     chain_id: int,
@@ -155,6 +106,7 @@ def sign(
     check_terms(chain_id, expires_at)
     _check_sizes(merchant_id, uetr)
     escrow = to_address(escrow, "escrow")
+    domain = escrow_domain(chain_id, escrow)
     name = list_names(code)[:1]
     if not name or find_name_danger(name[0]) is not None:
         raise InvalidInputError("The code's name is missing or hides characters; correct it.")
@@ -163,38 +115,23 @@ def sign(
             raise InvalidInputError(
                 "A dynamic code needs an amount, a token, a UETR and an expiry; pass them all."
             )
-        message = build_dynamic_message(
-            merchant_id=merchant_id,
-            token=to_address(token, "token"),
-            amount_minor=code.total_minor,
-            uetr=uetr,
-            expires_at=expires_at,
-            chain_id=chain_id,
-            escrow=escrow,
+        message = dynamic_code(
+            domain, merchant_id, to_address(token, "token"), code.total_minor, uetr, expires_at
         )
     else:
         if (token, uetr, expires_at) != (None, None, None):
             raise InvalidInputError(
                 "A static code takes no token, UETR or expiry; leave them out or make it dynamic."
             )
-        message = build_static_message(
-            merchant_id=merchant_id,
-            name_hash=compute_name_hash(merchant_id, name[0]),
-            chain_id=chain_id,
-            escrow=escrow,
-        )
-    kind = message["primaryType"]
-    signed = signer.sign_typed_data(
-        message["domain"], {kind: message["types"][kind]}, message["message"]
-    )
+        message = static_code(domain, merchant_id, compute_name_hash(merchant_id, name[0]))
     payload = TaelPayload(
         chain_id=chain_id,
         escrow=escrow,
         merchant_id=merchant_id,
         uetr=uetr,
         expires_at=expires_at,
-        signer_check=to_canonical_address(signer.address)[:SIGNER_CHECK_BYTES],
-        signature=_compact(bytes(signed.signature)),
+        signer_check=address_bytes(signer.address)[:SIGNER_CHECK_BYTES],
+        signature=_signature(message, signer),
     )
     account, payment, proof = attach_templates(code, payload)
     return replace(
@@ -212,40 +149,19 @@ def list_names(code: MerchantCode) -> list[str]:
     return [name for name in (own_language, code.name) if name is not None]
 
 
-def _build(declaration: str, message: dict[str, Any], chain_id: int, escrow: str) -> dict[str, Any]:
-    # The declaration is the one source; the contract's type hash is made from the same string.
-    kind, members = declaration.rstrip(")").split("(")
-    fields = [member.split(" ") for member in members.split(",")]
-    domain = [
-        ("name", "string"),
-        ("version", "string"),
-        ("chainId", "uint256"),
-        ("verifyingContract", "address"),
-    ]
-    return {
-        "types": {
-            "EIP712Domain": [{"name": name, "type": solidity} for name, solidity in domain],
-            kind: [{"name": name, "type": solidity} for solidity, name in fields],
-        },
-        "primaryType": kind,
-        "domain": {
-            "name": ESCROW_NAME,
-            "version": VERSION,
-            "chainId": chain_id,
-            "verifyingContract": to_checksum_address(escrow),
-        },
-        "message": message,
-    }
-
-
-def _compact(signature: bytes) -> bytes:
-    if len(signature) == SIGNATURE_BYTES:
-        return signature
-    if len(signature) != SIGNATURE_BYTES + 1 or signature[64] not in {0, 1, 27, 28}:
+def _signature(message: Message, signer: MerchantSigner | TypedDataSigner) -> bytes:
+    if hasattr(signer, "sign_typed_data"):
+        document = message.document()
+        kind = document["primaryType"]
+        made = signer.sign_typed_data(
+            document["domain"], {kind: document["types"][kind]}, document["message"]
+        ).signature
+    else:
+        made = signer.sign_digest(message.digest)
+    words = compact(bytes(made))
+    if words is None:
         raise InvalidInputError("The signer returned no 65-byte signature; use an EOA's key.")
-    parity = signature[64] - 27 if signature[64] >= 27 else signature[64]
-    s = int.from_bytes(signature[32:64], "big") | parity << 255
-    return signature[:32] + s.to_bytes(32, "big")
+    return b"".join(words)
 
 
 def _check_sizes(merchant_id: bytes, uetr: bytes | None) -> None:

@@ -20,8 +20,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eth_utils.address import is_address, to_canonical_address, to_checksum_address
-
+from tael.addresses import address_bytes, checksummed, is_address
 from tael.errors import InvalidInputError, NotTaelCodeError
 from tael.qr.findings import refuse
 from tael.qr.model import Initiation, MerchantCode, Template
@@ -113,7 +112,7 @@ def attach_templates(
             GUID,
             {
                 _CHAIN: str(payload.chain_id),
-                _ESCROW: _encode(to_canonical_address(payload.escrow)),
+                _ESCROW: _encode(address_bytes(payload.escrow)),
                 _MERCHANT: _encode(payload.merchant_id),
             },
         ),
@@ -156,7 +155,7 @@ def read_templates(code: MerchantCode) -> TaelPayload:
         raise refuse("01", "and the Tael template disagree on the code being static")
     return TaelPayload(
         chain_id=_decode_number(account, _CHAIN, MAX_CHAIN_ID),
-        escrow=to_checksum_address(_decode(account, _ESCROW, ADDRESS_BYTES)),
+        escrow=checksummed(_decode(account, _ESCROW, ADDRESS_BYTES)),
         merchant_id=_decode(account, _MERCHANT, MERCHANT_BYTES),
         uetr=None if static else _decode(payment, _UETR, UETR_BYTES),
         expires_at=None if static else _decode_number(payment, _EXPIRY, MAX_EXPIRES_AT),
@@ -185,7 +184,7 @@ def to_address(address: str, what: str) -> str:
     """
     if not is_address(address):
         raise InvalidInputError(f"The {what} is not an address; take it from the manifest.")
-    return to_checksum_address(address)
+    return checksummed(address)
 
 
 def _is_number(value: object, maximum: int) -> bool:

@@ -6,15 +6,9 @@ Source: EIP-712, ERC-2098; the contracts ``Directory`` and ``PaymentEscrow``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from eth_account.messages import encode_typed_data
-from eth_keys.datatypes import Signature
-from eth_keys.exceptions import BadSignature
-from eth_utils.address import to_canonical_address, to_checksum_address
-from eth_utils.crypto import keccak
-from eth_utils.exceptions import ValidationError
-
+from tael.addresses import address_bytes, checksummed
 from tael.errors import (
     CodeExpiredError,
     CurrencyMismatchError,
@@ -36,15 +30,15 @@ from tael.qr.names import (
     list_imitated_names,
     show,
 )
-from tael.qr.signing import build_dynamic_message, build_static_message, list_names
+from tael.qr.signing import list_names
 from tael.qr.tael_templates import SIGNER_CHECK_BYTES, TaelPayload, read_templates, to_address
+from tael.signatures import recover
+from tael.typed_data import Message, dynamic_code, escrow_domain, static_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 __all__ = ["MerchantEntry", "VerifiedCode", "verify"]
-
-_SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 @dataclass(frozen=True)
@@ -198,55 +192,30 @@ def verify(
 
 def _build_expected(
     code: MerchantCode, payload: TaelPayload, entry: MerchantEntry, token: str | None
-) -> dict[str, Any]:
+) -> Message:
+    domain = escrow_domain(payload.chain_id, payload.escrow)
     if payload.uetr is None or payload.expires_at is None:
-        return build_static_message(
-            merchant_id=payload.merchant_id,
-            name_hash=entry.name_hash,
-            chain_id=payload.chain_id,
-            escrow=payload.escrow,
-        )
+        return static_code(domain, payload.merchant_id, entry.name_hash)
     if token is None or code.total_minor is None:
         raise SignatureMismatchError("The amount or currency was taken out after signing.")
-    return build_dynamic_message(
-        merchant_id=payload.merchant_id,
-        token=token,
-        amount_minor=code.total_minor,
-        uetr=payload.uetr,
-        expires_at=payload.expires_at,
-        chain_id=payload.chain_id,
-        escrow=payload.escrow,
+    return dynamic_code(
+        domain, payload.merchant_id, token, code.total_minor, payload.uetr, payload.expires_at
     )
 
 
-def _check_signature(payload: TaelPayload, message: dict[str, Any], entry: MerchantEntry) -> None:
-    recovered = _recover(message, payload.signature)
-    if recovered == to_canonical_address(to_address(entry.signer, "signer")):
+def _check_signature(payload: TaelPayload, message: Message, entry: MerchantEntry) -> None:
+    recovered = recover(message.digest, (payload.signature[:32], payload.signature[32:]))
+    if recovered == address_bytes(to_address(entry.signer, "signer")):
         return
     if recovered is not None and recovered[:SIGNER_CHECK_BYTES] == payload.signer_check:
         raise WrongSignerError(
-            f"The code is signed by {to_checksum_address(recovered)}, which is not this merchant's "
+            f"The code is signed by {checksummed(recovered)}, which is not this merchant's "
             "key: another merchant's, or one since replaced. Do not pay; ask for a new code."
         )
     raise SignatureMismatchError(
         "The code was altered after the merchant signed it (amount, currency, merchant, UETR or "
         "expiry). Do not pay it."
     )
-
-
-def _recover(message: dict[str, Any], signature: bytes) -> bytes | None:
-    """The address that made a compact signature, or None when nobody can have."""
-    r, parity_and_s = signature[:32], int.from_bytes(signature[32:], "big")
-    parity, s = parity_and_s >> 255, parity_and_s & (2**255 - 1)
-    if not 0 < s <= _SECP256K1_ORDER // 2:
-        return None
-    signable = encode_typed_data(full_message=message)
-    digest = keccak(b"\x19" + signable.version + signable.header + signable.body)
-    try:
-        made = Signature(vrs=(parity, int.from_bytes(r, "big"), s))
-        return made.recover_public_key_from_msg_hash(digest).to_canonical_address()
-    except (BadSignature, ValidationError):
-        return None
 
 
 def _find_token(code: MerchantCode, token_for_currency: Mapping[str, str]) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tael.reporting.bank_file import BadRow, BankRow, State, read_bank_file
+from tael.reporting.bank_file import BadRow, BankRow, RowState, read_bank_file
 from tael.reporting.documents import as_csv, as_json
-from tael.reporting.page import as_html
+from tael.reporting.names import read_names
+from tael.reporting.page import as_html, style_sheet
 from tael.reporting.reconciliation import (
     ChainEntry,
     Differing,
@@ -23,6 +24,8 @@ __all__ = [
     "as_json",
     "as_csv",
     "as_html",
+    "read_names",
+    "style_sheet",
     # reconciliation
     "reconcile",
     "read_bank_file",
@@ -31,6 +34,6 @@ __all__ = [
     "BadRow",
     "ChainEntry",
     "Differing",
-    "State",
+    "RowState",
     "Tally",
 ]

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "as_csv", "as_json"]
 
 COLUMNS = (
-    *("number", "time", "kind", "reference", "uetr", "counterparty", "currency", "gross"),
-    *("interchange", "amount", "balance", "held_change", "held", "payment_id", "subject"),
-    *("transaction_hash", "log_index", "block_number", "block_hash"),
+    *("number", "time", "kind", "reference", "uetr", "counterparty", "counterparty_name"),
+    *("currency", "gross", "interchange", "amount", "balance", "held_change", "held"),
+    *("payment_id", "subject", "transaction_hash", "log_index", "block_number", "block_hash"),
 )
 """Of a CSV. `amount` is what the balance changed by; `held` is part of the balance."""
 
@@ -31,6 +31,7 @@ def as_json(statement: Statement) -> Iterator[str]:
     """One JSON object, its lines one a line; amounts in minor units, times in Unix seconds."""
     head = {
         "participant": statement.participant,
+        "name": statement.name_of(statement.participant),
         "currency": statement.currency.alpha,
         "from": statement.since,
         "to": statement.before,
@@ -46,7 +47,7 @@ def as_json(statement: Statement) -> Iterator[str]:
     yield json.dumps(head)[:-1] + ', "lines": ['
     separator = "\n"
     for line in statement.lines:
-        yield separator + json.dumps(_line(line))
+        yield separator + json.dumps(_line(statement, line))
         separator = ",\n"
     yield "\n]}\n"
 
@@ -54,8 +55,8 @@ def as_json(statement: Statement) -> Iterator[str]:
 def as_csv(statement: Statement) -> Iterator[str]:
     """RFC 4180 with a head; amounts in major units, exact; no cell is a formula.
 
-    A reference or another text that a spreadsheet could take for a formula has an apostrophe before
-    it.
+    A reference, a name or another text that a spreadsheet could take for a formula has an
+    apostrophe before it.
     """
     yield _rows([COLUMNS])
     rows: list[tuple[object, ...]] = []
@@ -82,6 +83,7 @@ def _csv_row(statement: Statement, line: StatementLine) -> tuple[object, ...]:
         cell(line.reference),
         _uetr(moved.uetr),
         moved.counterparty or "",
+        cell(statement.name_of(moved.counterparty)),
         statement.currency.alpha,
         amount(moved.gross_minor),
         amount(moved.interchange_minor),
@@ -98,7 +100,7 @@ def _csv_row(statement: Statement, line: StatementLine) -> tuple[object, ...]:
     )
 
 
-def _line(line: StatementLine) -> dict[str, Any]:
+def _line(statement: Statement, line: StatementLine) -> dict[str, Any]:
     moved = line.movement
     return {
         "number": moved.number,
@@ -107,6 +109,7 @@ def _line(line: StatementLine) -> dict[str, Any]:
         "reference": line.reference,
         "uetr": _uetr(moved.uetr),
         "counterparty": moved.counterparty,
+        "counterparty_name": statement.name_of(moved.counterparty),
         "gross_minor": moved.gross_minor,
         "interchange_minor": moved.interchange_minor,
         "amount_minor": moved.change_minor,

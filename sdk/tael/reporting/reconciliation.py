@@ -15,7 +15,7 @@ from tael.errors import InvalidInputError
 from tael.index.deployed import read_cursor
 from tael.index.kinds import Kind
 from tael.money import Currency, Money
-from tael.reporting.bank_file import BadRow, BankRow, State
+from tael.reporting.bank_file import BadRow, BankRow, RowState
 from tael.reporting.references import References
 from tael.store.tables import balances, movements, payments, receipts
 
@@ -49,7 +49,7 @@ class ChainEntry(NamedTuple):
     kind: str
     key: bytes
     amount: Money
-    state: State
+    state: RowState
     transaction_hash: str
     reference: str = ""
 
@@ -169,7 +169,7 @@ class _Entry(NamedTuple):
     kind: str
     key: bytes
     amount: Money
-    state: State
+    state: RowState
     receipt: int
 
 
@@ -213,7 +213,7 @@ class _Comparison:
             self._found.rows += 1
             if isinstance(row, BadRow):
                 problem = row.problem
-            elif row.state is State.SETTLED and not transfers:
+            elif row.state is RowState.SETTLED and not transfers:
                 problem = "is a transfer, and transfers are not compared this time"
             else:
                 problem = self._take(row)
@@ -225,7 +225,7 @@ class _Comparison:
         if other is not row:
             same = (other.amount, other.state, other.uetr) == (row.amount, row.state, row.uetr)
             return f"{'repeats' if same else 'contradicts'} line {other.line}"
-        if row.state is State.SETTLED:
+        if row.state is RowState.SETTLED:
             self._settled[row.reference] = row
             return ""
         identifiers = self._identifiers
@@ -245,10 +245,10 @@ class _Comparison:
                 self._note_unlisted(entry)
                 continue
             known = best.get(key)
-            if known is None or known.state is State.VOIDED:
+            if known is None or known.state is RowState.VOIDED:
                 # Two cards may pay the same code: the acquirer keeps one and voids the others.
                 best[key] = entry
-            elif entry.state is not State.VOIDED:
+            elif entry.state is not RowState.VOIDED:
                 self._note_unlisted(entry)
         for key, entry in best.items():
             self._compare(self._waiting.pop(key), entry)
@@ -339,7 +339,7 @@ class _Comparison:
                 if row.available_change < 0:
                     amount = Money(currency, -row.available_change)
                     yield _Entry(
-                        kinds[row.kind], row.subject or b"", amount, State.SETTLED, row.receipt
+                        kinds[row.kind], row.subject or b"", amount, RowState.SETTLED, row.receipt
                     )
 
     def _show(self, entries: list[_Entry]) -> list[ChainEntry]:
@@ -364,12 +364,12 @@ class _Comparison:
         ]
 
 
-def _state_of(payment: Any) -> tuple[State, int]:
+def _state_of(payment: Any) -> tuple[RowState, int]:
     """A payment's state, and the amount it is about."""
     if payment.amount - payment.captured - payment.voided:
-        return State.OPEN, payment.amount
+        return RowState.OPEN, payment.amount
     if not payment.captured:
-        return State.VOIDED, payment.amount
+        return RowState.VOIDED, payment.amount
     if payment.refunded == payment.captured:
-        return State.REFUNDED, payment.refunded
-    return State.CAPTURED, payment.captured
+        return RowState.REFUNDED, payment.refunded
+    return RowState.CAPTURED, payment.captured

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from tael.addresses import require_address
 from tael.errors import InvalidInputError, LedgerError
 from tael.index.deployed import read_cursor
 from tael.index.kinds import Standing
@@ -17,7 +18,7 @@ from tael.reporting.references import References
 from tael.store.tables import blocks, movements, receipts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tael.index.models import Movement
     from tael.index.reading import Index
@@ -66,6 +67,7 @@ class Statement:
         is_complete: Whether the chain's clock has passed the end of the period.
         is_final: Whether no line of it can be taken back any more.
         lines: The movements, in the order of the chain; read once, while the statement is open.
+        names: What to call participants, by address.
     """
 
     participant: str
@@ -81,6 +83,11 @@ class Statement:
     is_complete: bool
     is_final: bool
     lines: Iterator[StatementLine]
+    names: Mapping[str, str]
+
+    def name_of(self, address: str | None) -> str:
+        """What a participant is called; empty if nobody said."""
+        return "" if address is None else self.names.get(address, "")
 
     def amount(self, amount_minor: int) -> str:
         """A signed amount in major units, as in `-12.34`."""
@@ -98,6 +105,7 @@ def statement(
     *,
     since: int | None = None,
     before: int | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> Iterator[Statement]:
     """Make a statement. The index stands still for it until the block ends.
 
@@ -107,13 +115,14 @@ def statement(
         currency: In which.
         since: Unix seconds by the chain's clock; None is from the first block on.
         before: Unix seconds, exclusive; None is up to the last block indexed.
+        names: What to call participants, by checksummed address; the chain knows no names.
 
     Yields:
         The statement; its lines are read as they are asked for, so it may be of any length.
 
     Raises:
         InvalidInputError: The period ends before it begins.
-        AddressError: That is no participant's address.
+        AddressError: That is no participant's address, or a name is given to something else.
         CurrencyUnknownError: The deployment has no such currency.
         LedgerError: The lines do not lead from the opening balance to the closing one; raised
             where the last line was read.
@@ -125,6 +134,10 @@ def statement(
     """
     if since is not None and before is not None and before < since:
         raise InvalidInputError("the period ends before it begins; swap its ends")
+    named = {
+        require_address(address, name="a named participant"): name
+        for address, name in (names or {}).items()
+    }
     with index.snapshot() as connection:
         account = index.account_row(connection, participant, currency)
         cursor = read_cursor(connection, index.deployed.id)
@@ -158,6 +171,7 @@ def statement(
                 opening,
                 closing,
             ),
+            names=named,
         )
 
 

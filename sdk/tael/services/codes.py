@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from eth_account.messages import encode_typed_data
-from eth_utils.crypto import keccak
+from typing import TYPE_CHECKING, Protocol
 
 from tael import qr
 from tael.models import EntryStatus
@@ -15,15 +11,25 @@ from tael.signers import require_usable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tael.models import Acceptance, MerchantRecord
     from tael.money import Currency
-    from tael.services.directory import Directory
     from tael.services.gateway import Gateway
     from tael.signers import Signer
 
 
+class MerchantLookup(Protocol):
+    """Where merchants are looked up; the `Directory` service is one."""
+
+    def merchant(self, merchant_id: bytes) -> MerchantRecord | None:
+        """Who a merchant is; None if it is not known."""
+
+    def acceptance(self, merchant_id: bytes, currency: str | Currency) -> Acceptance:
+        """On what terms it takes a currency."""
+
+
 def verify_code(
     gateway: Gateway,
-    directory: Directory,
+    merchants: MerchantLookup,
     code: qr.MerchantCode | str,
     currency: str | Currency | None,
     known_names: Iterable[str],
@@ -31,10 +37,10 @@ def verify_code(
     """See `Directory.verify_code`."""
     read = qr.read(code) if isinstance(code, str) else code
     merchant_id = qr.read_templates(read).merchant_id
-    record = directory.merchant(merchant_id)
+    record = merchants.merchant(merchant_id)
     paid_in = read.currency or (None if currency is None else str(currency))
     known = {item.alpha for item in gateway.currencies()}
-    acceptance = directory.acceptance(merchant_id, paid_in) if paid_in in known else None
+    acceptance = merchants.acceptance(merchant_id, paid_in) if paid_in in known else None
     entry = qr.MerchantEntry(
         acquirer=record.acquirer if record else gateway.escrow.address,
         signer=record.signer if record else gateway.escrow.address,
@@ -71,7 +77,7 @@ def sign_code(
         token = gateway.token(code.currency).address
     return qr.sign(
         code,
-        _TypedDataSigner(signer),
+        signer,
         merchant_id=merchant_id,
         chain_id=gateway.chain.chain_id,
         escrow=gateway.escrow.address,
@@ -79,29 +85,3 @@ def sign_code(
         uetr=uetr,
         expires_at=expires_at,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Signed:
-    signature: bytes
-
-
-class _TypedDataSigner:
-    """Shows a `Signer` to `tael.qr`, which hands over whole messages."""
-
-    def __init__(self, signer: Signer) -> None:
-        self._signer = signer
-
-    @property
-    def address(self) -> str:
-        return self._signer.address
-
-    def sign_typed_data(
-        self,
-        domain_data: dict[str, Any] | None = None,
-        message_types: dict[str, Any] | None = None,
-        message_data: dict[str, Any] | None = None,
-    ) -> _Signed:
-        message = encode_typed_data(domain_data, message_types, message_data)
-        digest = keccak(b"\x19" + message.version + message.header + message.body)
-        return _Signed(self._signer.sign_digest(digest))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from eth_utils.address import to_checksum_address
-
 from tael import qr
+from tael.addresses import checksummed
 from tael.contracts.registry import REGISTRY
 from tael.errors import InvalidInputError
 from tael.events import AcceptanceSet, CardSet, DelegateSet, MerchantSet
@@ -144,8 +143,8 @@ class Directory:
             return None
         return MerchantRecord(
             merchant_id,
-            to_checksum_address(acquirer),
-            to_checksum_address(signer),
+            checksummed(acquirer),
+            checksummed(signer),
             category_code,
             name_hash,
         )
@@ -383,6 +382,4 @@ def _category(code: int | str) -> int:
 
 
 def _plain(values: Sequence[object]) -> tuple[object, ...]:
-    return tuple(
-        to_checksum_address(value) if isinstance(value, str) else value for value in values
-    )
+    return tuple(checksummed(value) if isinstance(value, str) else value for value in values)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from eth_abi.exceptions import DecodingError
-
 from tael.chain import require_address
-from tael.contracts.calls import Contract, Function
+from tael.contracts.calls import Contract
 from tael.contracts.escrow import PAYMENT_ESCROW
 from tael.contracts.governance import GOVERNANCE
 from tael.contracts.registry import REGISTRY
@@ -17,12 +15,11 @@ from tael.errors import (
     AmountTypeError,
     CurrencyUnknownError,
     InvalidInputError,
-    NodeUnavailableError,
 )
 from tael.events import topic_of
 from tael.history import History
 from tael.money import Currency, Money
-from tael.rpc import request_many
+from tael.rpc import call_many
 from tael.typed_data import Domain, escrow_domain
 
 if TYPE_CHECKING:
@@ -33,7 +30,6 @@ if TYPE_CHECKING:
     from tael.events import Event
     from tael.manifest import Manifest
 
-MAX_CALLS_PER_REQUEST = 200
 MAX_PAYMENT_MINOR = 2**64 - 1
 
 
@@ -152,33 +148,7 @@ class Gateway:
 
     def read_many(self, calls: Sequence[tuple[Contract, str, Sequence[object]]]) -> list[Any]:
         """Call view functions, many at a time."""
-        values: list[Any] = []
-        for start in range(0, len(calls), MAX_CALLS_PER_REQUEST):
-            chunk = calls[start : start + MAX_CALLS_PER_REQUEST]
-            functions = [
-                contract.function(name, len(arguments)) for contract, name, arguments in chunk
-            ]
-            answers = request_many(
-                self.chain,
-                [
-                    (
-                        "eth_call",
-                        [
-                            {
-                                "to": contract.address,
-                                "data": "0x" + function.encode(*arguments).hex(),
-                            },
-                            "latest",
-                        ],
-                    )
-                    for function, (contract, _, arguments) in zip(functions, chunk, strict=True)
-                ],
-            )
-            values += [
-                _decoded(function, answer)
-                for function, answer in zip(functions, answers, strict=True)
-            ]
-        return values
+        return call_many(self.chain, calls)
 
     def history(self, *contracts: Contract) -> History:
         """The past of some contracts, of all that count if none is named."""
@@ -250,15 +220,6 @@ def require_money(amount: object, *, most_minor: int | None = None) -> Money:
     if most_minor is not None and amount.amount_minor > most_minor:
         raise InvalidInputError(f"{amount} is more than one payment can carry.")
     return amount
-
-
-def _decoded(function: Function, answer: Any) -> Any:
-    try:
-        return function.decode(bytes.fromhex(answer[2:]))
-    except (TypeError, ValueError, DecodingError) as error:
-        raise NodeUnavailableError(
-            f"the node answers {function.name} with something else than its result; try again later"
-        ) from error
 
 
 def _topic(value: bytes | str) -> str:

@@ -15,7 +15,7 @@ from tael.models import BatchOutcome
 from tael.services.batches import Batches, chunks, require_once, with_subject
 from tael.services.intents import opening_intent
 from tael.services.opened_payments import conflict
-from tael.services.signatures import compact, is_signed_by
+from tael.signatures import compact, is_signed_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

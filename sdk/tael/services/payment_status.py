@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eth_utils.crypto import keccak
-
 from tael.chain import decode_revert
 from tael.errors import ContractRevertedError, InvalidInputError
+from tael.hashing import keccak
 from tael.models import PaymentStatus
 from tael.terms import Terms
 
@@ -128,4 +127,4 @@ class PaymentReader:
 
 def _unknown(payment_id: bytes) -> ContractRevertedError:
     # What the escrow itself answers to every verb but the opening ones.
-    return decode_revert(keccak(text="PaymentUnknown(bytes32)")[:4] + payment_id)
+    return decode_revert(keccak(b"PaymentUnknown(bytes32)")[:4] + payment_id)

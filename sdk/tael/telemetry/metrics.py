@@ -172,7 +172,7 @@ class Collector(_Collector):
                 key = (state.url,)
                 requests[key] += state.requests
                 errors[key] += state.errors
-                ready[key] = max(ready.get(key, 0), float(state.standing == "ready"))
+                ready[key] = max(ready.get(key, 0), float(state.health == "ready"))
         for family, name, meaning, values in (
             (CounterMetricFamily, "tael_node_requests", "Requests sent to a node.", requests),
             (

@@ -139,9 +139,9 @@ class Opening(Drawing):
             expires_at = self.tael.now
         elif fault >= 87:
             expires_at = self.tael.now + 1
-        digest = typed_data.dynamic_code_digest(
+        digest = typed_data.dynamic_code(
             self.escrow.domain, terms.merchant, terms.token, amount, terms.uetr, expires_at
-        )
+        ).digest
         signature = (STRANGER if fault < 5 else key).sign(digest)
         return amount, expires_at, signature if index == 2 else compact(signature)
 

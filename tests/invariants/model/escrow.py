@@ -167,9 +167,9 @@ class Escrow(Directory):
         require(now < expires_at, "DynamicCodeExpired", identity, now, expires_at)
         covered = terms.amount >= amount
         require(covered, "DynamicCodeAmountAbove", identity, terms.amount, amount)
-        digest = typed_data.dynamic_code_digest(
+        digest = typed_data.dynamic_code(
             self.domain, terms.merchant, terms.token, amount, terms.uetr, expires_at
-        )
+        ).digest
         signer = self.merchants[terms.merchant].signer
         signed = counts(signer, digest, signature)
         require(signed, "DynamicCodeSignatureInvalid", identity, terms.merchant)

@@ -144,7 +144,7 @@ def test_logs_that_were_not_asked_for_are_no_answer(
     proxies[0].arm(
         "eth_getLogs", times=ALWAYS, lie=lambda said: [{**log, **change} for log in said]
     )
-    with pytest.raises(NodeUnavailableError, match="logs"):
+    with pytest.raises(NodeUnavailableError, match="log"):
         bank.resolve("T-1")
     bank.close()
 

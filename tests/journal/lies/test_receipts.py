@@ -76,7 +76,7 @@ def test_what_is_no_receipt_is_asked_for_again(
         int(honest["gasUsed"], 16),
     )
     assert "going on" not in caplog.text
-    assert "no receipt" in caplog.text
+    assert "no valid receipt" in caplog.text
     bank.close()
 
 

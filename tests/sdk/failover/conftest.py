@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from tael.chain import endpoint as endpoint_module
-from tael.chain import roster as roster_module
+from tael.chain import node as node_module
+from tael.chain import node_selection as selection_module
 from tael.testing import Node, start_node
 from tests.sdk.failover.connecting import CHAIN_ID
 from tests.support.faulty_proxy import FaultyProxy
@@ -29,6 +29,6 @@ def proxies(node: Node) -> Iterator[list[FaultyProxy]]:
 @pytest.fixture(autouse=True)
 def only_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nodes are looked at when a test says so, and are returned to soon."""
-    monkeypatch.setattr(roster_module, "SURVEY_SECONDS", 1e9)
-    monkeypatch.setattr(endpoint_module, "FIRST_REST_SECONDS", 0.2)
-    monkeypatch.setattr(endpoint_module, "OTHER_CHAIN_REST_SECONDS", 0.2)
+    monkeypatch.setattr(selection_module, "SURVEY_SECONDS", 1e9)
+    monkeypatch.setattr(node_module, "FIRST_REST_SECONDS", 0.2)
+    monkeypatch.setattr(node_module, "OTHER_CHAIN_REST_SECONDS", 0.2)

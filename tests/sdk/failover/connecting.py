@@ -16,13 +16,13 @@ def connect(proxies: Sequence[FaultyProxy], **options: Any) -> Chain:
     options = {"timeout_seconds": 1.0, "retry_seconds": 0.0, **options}
     chain = Chain.connect([proxy.url for proxy in proxies], CHAIN_ID, **options)
     deadline = time.monotonic() + 10
-    while chain.nodes._roster._surveying.locked() and time.monotonic() < deadline:
+    while chain.nodes._selection._surveying.locked() and time.monotonic() < deadline:
         time.sleep(0.01)  # the first look at all of them is under way
     return chain
 
 
 def standings(chain: Chain) -> list[str]:
-    return [state.standing for state in chain.nodes.states()]
+    return [state.health for state in chain.nodes.states()]
 
 
 def rest(chain: Chain) -> None:

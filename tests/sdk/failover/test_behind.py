@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tael.chain import Sender
-from tael.chain import endpoint as endpoint_module
+from tael.chain import node as node_module
 from tael.errors import NodeUnavailableError
 from tael.rpc import exchange
 from tael.testing import Node
@@ -47,7 +47,7 @@ def test_an_answer_is_not_believed_when_it_is_behind_one_that_was(
     node.mine(10)
     proxies[0].arm("*", "503")
     assert chain.block_number() == at + 10
-    chain.nodes._roster.endpoints[0].standing = "ready"  # as if it had been checked long before
+    chain.nodes._selection.nodes[0].health = "ready"  # as if it had been checked long before
     if ask == "eth_blockNumber":
         assert chain.block_number() == at + 10
     else:
@@ -94,7 +94,7 @@ def test_what_an_exchange_shows_is_held_against_the_next_node(
 def test_a_node_that_stands_still_is_passed_over_when_another_goes_on(
     proxies: list[FaultyProxy], node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(endpoint_module, "STALL_SECONDS", 0.5)
+    monkeypatch.setattr(node_module, "STALL_SECONDS", 0.5)
     chain = connect(proxies[:2], stale_blocks=1000)
     proxies[0].freeze()
     node.mine(1)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tael.chain import roster as roster_module
+from tael.chain import node_selection as selection_module
 from tael.errors import NodeUnavailableError
 from tael.rpc import exchange, request, request_many
 from tael.testing import Node
@@ -75,7 +75,7 @@ def test_nodes_are_looked_at_aside_when_calls_come(
     proxies[0].arm("*", "slow", times=3)
     with pytest.raises(NodeUnavailableError, match="in time"):
         exchange(chain, [("eth_blockNumber", [])])
-    monkeypatch.setattr(roster_module, "SURVEY_SECONDS", 0.05)
+    monkeypatch.setattr(selection_module, "SURVEY_SECONDS", 0.05)
     deadline = time.monotonic() + 15
     slowest = 0.0
     while standings(chain) != ["ready"] * 3 and time.monotonic() < deadline:

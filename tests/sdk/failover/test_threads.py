@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tael.chain import roster as roster_module
+from tael.chain import node_selection as selection_module
 from tael.rpc import request
 from tests.sdk.failover.connecting import CHAIN_ID, connect
 from tests.support.faulty_proxy import FaultyProxy
@@ -20,7 +20,7 @@ from tests.support.faulty_proxy import FaultyProxy
 def test_every_thread_gets_its_answer_when_nodes_come_and_go(
     proxies: list[FaultyProxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(roster_module, "SURVEY_SECONDS", 0.05)
+    monkeypatch.setattr(selection_module, "SURVEY_SECONDS", 0.05)
     chain = connect(proxies, retry_seconds=20.0)
 
     def ask(thread: int) -> int:

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from eth_abi import encode
 from eth_account import Account
-from eth_account.messages import encode_typed_data
 from eth_utils import keccak, to_checksum_address
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tael import errors, qr
 from tael.qr.tael_templates import GUID
+from tael.signers import PrivateKeySigner
+from tael.typed_data import dynamic_code, escrow_domain, static_code
 from tests.sdk.qr.qr_cases import (
     CHAIN_ID,
     CNY_TOKEN,
@@ -120,32 +121,22 @@ def test_sign_hashes_as_the_contract_does(merchant: Merchant) -> None:
             [keccak(text=qr.STATIC_CODE_TYPE), merchant.merchant_id, merchant.entry.name_hash],
         )
     )
-    where = {"chain_id": CHAIN_ID, "escrow": ESCROW}
+    where = escrow_domain(CHAIN_ID, ESCROW)
     messages = [
         (
-            qr.build_dynamic_message(
-                merchant_id=merchant.merchant_id,
-                token=CNY_TOKEN,
-                amount_minor=2372,
-                uetr=uetr,
-                expires_at=EXPIRES_AT,
-                **where,
-            ),
+            dynamic_code(where, merchant.merchant_id, CNY_TOKEN, 2372, uetr, EXPIRES_AT),
             dynamic,
             merchant.sign_dynamic(),
         ),
         (
-            qr.build_static_message(
-                merchant_id=merchant.merchant_id, name_hash=merchant.entry.name_hash, **where
-            ),
+            static_code(where, merchant.merchant_id, merchant.entry.name_hash),
             static,
             merchant.sign_static(),
         ),
     ]
     for message, struct_hash, code in messages:
-        signable = encode_typed_data(full_message=message)
         digest = keccak(b"\x19\x01" + domain + struct_hash)
-        assert keccak(b"\x19" + signable.version + signable.header + signable.body) == digest
+        assert message.digest == digest
         signature = check(code, merchant.entry).signature
         s = int.from_bytes(signature[32:], "big")
         vrs = (27 + (s >> 255), int.from_bytes(signature[:32], "big"), s & (2**255 - 1))
@@ -381,14 +372,8 @@ def test_verify_refuses_when_s_is_in_the_upper_half(merchant: Merchant) -> None:
     """The contract refuses such a signature, so the wallet must, whoever it recovers to."""
     half = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141 // 2
     code = merchant.sign_static()
-    message = qr.build_static_message(
-        merchant_id=merchant.merchant_id,
-        name_hash=merchant.entry.name_hash,
-        chain_id=CHAIN_ID,
-        escrow=ESCROW,
-    )
-    signable = encode_typed_data(full_message=message)
-    digest = keccak(b"\x19" + signable.version + signable.header + signable.body)
+    where = escrow_domain(CHAIN_ID, ESCROW)
+    digest = static_code(where, merchant.merchant_id, merchant.entry.name_hash).digest
     r = qr.read_templates(code).signature[:32]
     for s, accepted in ((half, True), (half + 1, False)):
         signer = Account._recover_hash(digest, vrs=(27, int.from_bytes(r, "big"), s))
@@ -484,26 +469,44 @@ def test_sign_refuses_when_code_has_no_place_or_is_signed(merchant: Merchant) ->
         merchant.sign_dynamic(accounts=full)
 
 
-class _Fixed:
+class _ShownTheMessage:
     def __init__(self, address: str, signature: bytes) -> None:
         self.address, self.signature = address, signature
 
-    def sign_typed_data(self, *_: object, **__: object) -> _Fixed:
+    def sign_typed_data(self, *_: object, **__: object) -> _ShownTheMessage:
         return self
 
 
-def test_sign_accepts_any_signer_when_signature_has_a_known_form(merchant: Merchant) -> None:
+class _GivenTheDigest:
+    def __init__(self, address: str, signature: bytes) -> None:
+        self.address, self.signature = address, signature
+
+    def sign_digest(self, _digest: bytes) -> bytes:
+        return self.signature
+
+
+@pytest.mark.parametrize("kind", [_ShownTheMessage, _GivenTheDigest])
+def test_sign_accepts_any_signer_when_signature_has_a_known_form(
+    merchant: Merchant, kind: Any
+) -> None:
     compact = qr.read_templates(merchant.sign_dynamic()).signature
     s = int.from_bytes(compact[32:], "big")
     parity, plain = s >> 255, compact[:32] + (s & (2**255 - 1)).to_bytes(32, "big")
     for signature in (compact, plain + bytes([parity]), plain + bytes([27 + parity])):
-        signer: Any = _Fixed(merchant.key.address, signature)
-        code = replace(merchant, key=signer).sign_dynamic()
+        code = replace(merchant, key=kind(merchant.key.address, signature)).sign_dynamic()
         assert check(code, merchant.entry).signature == compact
     for signature in (plain[:-1], plain + b"\x05", b""):
-        bad: Any = _Fixed(merchant.key.address, signature)
+        bad = replace(merchant, key=kind(merchant.key.address, signature))
         with pytest.raises(errors.InvalidInputError):
-            replace(merchant, key=bad).sign_dynamic()
+            bad.sign_dynamic()
+
+
+def test_sign_gives_one_code_when_the_key_signs_digests_or_messages(merchant: Merchant) -> None:
+    """A `Signer` signs our digest, eth-account's key hashes the message itself."""
+    signer: Any = PrivateKeySigner.from_key(bytes(merchant.key.key))
+    ours = replace(merchant, key=signer)
+    assert ours.sign_dynamic() == merchant.sign_dynamic()
+    assert ours.sign_static() == merchant.sign_static()
 
 
 @settings(max_examples=60)

@@ -88,7 +88,7 @@ def _account(session: Session, chain: Chain) -> Iterator[Check]:
             "Use a key of your own; take away what the account holds.",
         )
     address: Any = signer.address
-    balance = chain.read(lambda: int(chain.w3.eth.get_balance(address)))
+    balance = chain.wei(address)
     if balance:
         yield Check("gas", "ok", f"{signer.address} has {balance / 10**18:.6f} ether")
     else:

@@ -74,6 +74,10 @@ def statement(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write it there.")
     ] = None,
+    names: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What banks are called: CSV of address and name."),
+    ] = None,
     store: StoreOption = None,
 ) -> None:
     """Write a statement whose every line proves itself.
@@ -81,14 +85,19 @@ def statement(
     Opening and closing balance, and every movement with reference, UETR, counterparty, transaction,
     log and block.
     """
-    from tael.reporting import as_csv, as_html, as_json, statement
+    from tael.reporting import as_csv, as_html, as_json, read_names, statement
 
     who = participant or session.own_address()
     writers = {Format.JSON: as_json, Format.CSV: as_csv, Format.HTML: as_html}
     form = Format.JSON if session.output.as_json else written_as
     period = (_time(since, name="--from"), _time(before, name="--to"))
     with statement(
-        _index(session, store), who, currency, since=period[0], before=period[1]
+        _index(session, store),
+        who,
+        currency,
+        since=period[0],
+        before=period[1],
+        names={} if names is None else read_names(names),
     ) as made:
         write(out, writers[form](made))
         if out is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -192,20 +192,17 @@ def _require_nothing_pending(session: Session) -> None:
     A payment under this reference that is in no block yet cannot be found there, and a second one
     with other deadlines would not be refused.
     """
+    from tael.chain.jsonrpc import quantity
+    from tael.rpc import request_many
+
     chain, address = session.chain, session.signer.address
-    eth = chain.w3.eth
-    ahead = chain.read(lambda: eth.get_transaction_count(_checked(address), "pending"))
-    if ahead > chain.read(lambda: eth.get_transaction_count(_checked(address), "latest")):
+    asked = [("eth_getTransactionCount", [address, tag]) for tag in ("latest", "pending")]
+    mined, ahead = (quantity(count) for count in request_many(chain, asked))
+    if ahead > mined:
         raise TransactionsPendingError(
             f"{address} has sent transactions that are in no block yet; one of them may be this "
             "payment."
         )
-
-
-def _checked(address: str) -> Any:
-    from eth_utils.address import to_checksum_address
-
-    return to_checksum_address(address)
 
 
 def _show(session: Session, verified: qr.VerifiedCode, prepared: PreparedPayment) -> None:

@@ -6,7 +6,6 @@ import os
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
@@ -221,7 +220,7 @@ def make(
                 if expires_at is not None
                 else local_now() + seconds(expires_in, name="--expires-in")
             )
-        code = qr.sign(code, _TypedDataSigner(key), **place)
+        code = qr.sign(code, key, **place)
     elif any(each is not None for each in (merchant_key_env, merchant_key_fd, merchant_keystore)):
         raise UsageError("A key signs for a merchant of the Directory; name it with --merchant.")
     text = qr.write(code)
@@ -443,32 +442,3 @@ def _merchant_key(
     signer = session.signer_from(source)
     assert signer is not None, "a source is named"  # noqa: S101
     return signer
-
-
-@dataclass(frozen=True)
-class _Signed:
-    signature: bytes
-
-
-@dataclass(frozen=True)
-class _TypedDataSigner:
-    """Lets a `Signer`, which signs digests, sign codes as typed messages."""
-
-    signer: Signer
-
-    @property
-    def address(self) -> str:
-        return self.signer.address
-
-    def sign_typed_data(
-        self,
-        domain_data: dict[str, Any] | None = None,
-        message_types: dict[str, Any] | None = None,
-        message_data: dict[str, Any] | None = None,
-    ) -> _Signed:
-        from eth_account.messages import encode_typed_data
-        from eth_utils.crypto import keccak
-
-        signable = encode_typed_data(domain_data, message_types, message_data)
-        digest = keccak(b"\x19" + signable.version + signable.header + signable.body)
-        return _Signed(self.signer.sign_digest(digest))

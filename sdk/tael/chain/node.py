@@ -12,13 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from web3.exceptions import BadResponseFormat, Web3RPCError
-
-from tael.chain.jsonrpc import Call, MalformedAnswer, decode, encode, result_of
+from tael.chain.jsonrpc import (
+    Call,
+    MalformedAnswer,
+    decode,
+    encode,
+    hash_text,
+    quantity,
+    response_of,
+)
 from tael.chain.transport import NodeFailure, Post, Transport
-from tael.errors import NetworkMismatchError, TooMuchError
+from tael.errors import NetworkMismatchError, NodeUnavailableError
 
-Standing = Literal["ready", "untried", "failed", "behind", "other_chain"]
+NodeHealth = Literal["ready", "untried", "failed", "behind", "other_chain"]
 
 FIRST_REST_SECONDS = 1.0
 LONGEST_REST_SECONDS = 30.0
@@ -57,7 +63,7 @@ class NodeState:
 
     Attributes:
         url: Its URL without secrets.
-        standing: `ready`; `untried` since the start; `failed` and left alone for a while; `behind`
+        health: `ready`; `untried` since the start; `failed` and left alone for a while; `behind`
             the others; `other_chain` if it does not serve the chain that is meant.
         head: The latest block it named; None if it was never asked.
         why: What it did when it is not ready.
@@ -66,14 +72,14 @@ class NodeState:
     """
 
     url: str
-    standing: Standing
+    health: NodeHealth
     head: int | None
     why: str
     requests: int = 0
     errors: int = 0
 
 
-class Endpoint:
+class Node:
     """One node's JSON-RPC, and how it stands.
 
     Args:
@@ -83,7 +89,7 @@ class Endpoint:
 
     def __init__(self, url: str, *, timeout_seconds: float) -> None:
         self.transport = Transport(url, timeout_seconds=timeout_seconds, greet=self._greet)
-        self.standing: Standing = "untried"
+        self.health: NodeHealth = "untried"
         self.why = ""
         self.head: int | None = None
         self.identity: Identity | None = None
@@ -98,17 +104,17 @@ class Endpoint:
     @property
     def is_ready(self) -> bool:
         """Whether it may be asked without being checked first."""
-        return self.standing == "ready"
+        return self.health == "ready"
 
     def state(self) -> NodeState:
         """How it stands now."""
         return NodeState(
-            self.transport.shown, self.standing, self.head, self.why, self.requests, self.errors
+            self.transport.shown, self.health, self.head, self.why, self.requests, self.errors
         )
 
     def refusal(self) -> NodeFailure | NetworkMismatchError:
         """The error to raise because it is not ready."""
-        if self.standing == "other_chain":
+        if self.health == "other_chain":
             return NetworkMismatchError(self.why)
         return NodeFailure(self.why)
 
@@ -140,10 +146,10 @@ class Endpoint:
         """
         post = post or self.transport.post
         try:
-            chain_id = int(self._result(post, "eth_chainId"), 16)
-            genesis_hash = self._result(post, "eth_getBlockByNumber", "0x0", False)["hash"]
-            return Identity(chain_id, str(genesis_hash).lower())
-        except (TypeError, KeyError, ValueError) as error:
+            chain_id = quantity(self._result(post, "eth_chainId"))
+            first = self._result(post, "eth_getBlockByNumber", "0x0", False)
+            return Identity(chain_id, hash_text(first["hash"]))
+        except (TypeError, KeyError, NodeUnavailableError) as error:
             raise self.transport.failure("does not say which chain it serves") from error
 
     def read_head(self) -> int:
@@ -153,8 +159,8 @@ class Endpoint:
             NodeFailure: It does not say so properly.
         """
         try:
-            return int(self._result(self.transport.post, "eth_blockNumber"), 16)
-        except (TypeError, ValueError) as error:
+            return quantity(self._result(self.transport.post, "eth_blockNumber"))
+        except NodeUnavailableError as error:
             raise self.transport.failure("does not say how far it is") from error
 
     def _greet(self, post: Post) -> None:
@@ -175,16 +181,16 @@ class Endpoint:
             raise self.transport.failure(str(error)) from error
 
     def _result(self, post: Post, method: str, *params: object) -> Any:
-        try:
-            return result_of(self._ask(post, [(method, params)], as_batch=False)[0])
-        except (BadResponseFormat, Web3RPCError, TooMuchError) as error:
-            raise self.transport.failure(f"does not answer {method}: {error}") from error
+        response = response_of(self._ask(post, [(method, params)], as_batch=False)[0])
+        if response.error is not None:
+            raise self.transport.failure(f"does not answer {method}: {response.error.message}")
+        return response.result
 
-    # What is noted about it; the roster holds its lock meanwhile.
+    # What is noted about it; the selection holds its lock meanwhile.
 
     def note_checked(self, identity: Identity) -> None:
         """It serves the chain that is meant."""
-        self.standing, self.why, self.identity = "ready", "", identity
+        self.health, self.why, self.identity = "ready", "", identity
         self.checked_at = time.monotonic()
 
     def note_success(self) -> None:
@@ -219,11 +225,11 @@ class Endpoint:
         if head + tolerance >= highest and not stands_still:
             return True
         failure = self.transport.failure(f"is at block {head}, another was at {highest}")
-        self.standing, self.why = "behind", failure.message
+        self.health, self.why = "behind", failure.message
         self.checked_at = now
         return False
 
-    def _leave(self, standing: Standing, why: str) -> None:
-        self.standing, self.why, self.identity = standing, why, None
+    def _leave(self, health: NodeHealth, why: str) -> None:
+        self.health, self.why, self.identity = health, why, None
         self.checked_at = time.monotonic()
         self.transport.close()

@@ -33,7 +33,7 @@ class _Turn:
         self.woken = threading.Event()
 
 
-class Gathering:
+class RequestBatching:
     """Gathers the calls of many threads into few requests.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 Result = TypeVar("Result")
 
 
-class Shared(Generic[Result]):
+class SingleFlight(Generic[Result]):
     """A question whose answer all who ask meanwhile share, its error too.
 
     For what may be as old as one answer of a node takes to arrive, and no older.

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tael.chain.sharing import Shared
+from tael.chain.single_flight import SingleFlight
 from tael.errors import NodeUnavailableError
 
 
@@ -19,7 +19,7 @@ def test_threads_that_ask_at_the_same_time_ask_once() -> None:
         assert may_answer.wait(10)
         return 7
 
-    shared = Shared(ask)
+    shared = SingleFlight(ask)
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(shared.answer) for _ in range(8)]
         while sum(answer.running() for answer in answers) < 8:
@@ -31,7 +31,7 @@ def test_threads_that_ask_at_the_same_time_ask_once() -> None:
 
 def test_an_answer_is_not_kept() -> None:
     numbers = iter(range(3))
-    shared = Shared(lambda: next(numbers))
+    shared = SingleFlight(lambda: next(numbers))
     assert [shared.answer() for _ in range(3)] == [0, 1, 2]
 
 
@@ -44,7 +44,7 @@ def test_an_error_is_told_to_each_and_the_question_can_be_asked_again() -> None:
             raise NodeUnavailableError("gone")
         return 1
 
-    shared = Shared(ask)
+    shared = SingleFlight(ask)
     with pytest.raises(NodeUnavailableError, match="gone"):
         shared.answer()
     assert shared.answer() == 1

@@ -1,4 +1,4 @@
-"""What the reference ledger keeps: one currency's, one payment's, one card's books."""
+"""What the reference ledger keeps: of one currency, one payment and one card."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ from tael.models import AccountStatus, EntryStatus
 
 if TYPE_CHECKING:
     from tael import events as ev
-    from tael.terms import Terms
 
 __all__ = ["LedgerCard", "LedgerPayment", "LedgerToken"]
 
 
 @dataclass(slots=True)
 class LedgerToken:
-    """One currency's books; amounts in minor units.
+    """One currency; amounts in minor units.
 
     Args:
-        supply_minor: What transfers from and to nobody say is there.
-        issued_minor: Issued less redeemed, as these events say; must equal the supply.
+        supply_minor: Issued less redeemed.
         balances: What each participant owns, by address.
-        escrowed: Part of it that the escrow holds, by issuer.
+        escrowed: Part of it that is held for whoever is the escrow, by issuer.
         reserved: Part of it that other modules hold, by module and participant.
         statuses: By participant.
         attestation: Amount, valid-before (Unix seconds) and document hash.
@@ -34,7 +32,6 @@ class LedgerToken:
     """
 
     supply_minor: int = 0
-    issued_minor: int = 0
     balances: dict[str, int] = field(default_factory=dict)
     escrowed: dict[str, int] = field(default_factory=dict)
     reserved: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -46,6 +43,16 @@ class LedgerToken:
     issued: set[bytes] = field(default_factory=set)
     redeemed: set[tuple[str, bytes]] = field(default_factory=set)
     consumed: set[tuple[str, bytes]] = field(default_factory=set)
+
+    def is_module(self, module: str) -> bool:
+        """Whether it may place and execute holds; the escrow may."""
+        return module == self.escrow or module in self.modules
+
+    def held_for(self, module: str, participant: str) -> int:
+        """What one module holds of a participant; a new escrow has its predecessor's holds."""
+        if module == self.escrow:
+            return self.escrowed.get(participant, 0)
+        return self.reserved.get((module, participant), 0)
 
     def held_of(self, participant: str) -> int:
         """What all modules together hold of a participant."""
@@ -59,27 +66,23 @@ class LedgerToken:
 
 @dataclass(slots=True)
 class LedgerPayment:
-    """One payment's books; amounts in minor units, cumulative.
+    """One payment; amounts in minor units, cumulative.
 
     Args:
         opened: The event that opened it.
-        escrow: The escrow it runs in.
-        charged: Whether it was paid at once, so that it never held anything.
         authorized_day: UTC days since 1970.
     """
 
     opened: ev.PaymentOpened
-    escrow: str
-    charged: bool
     authorized_day: int
     captured_minor: int = 0
     voided_minor: int = 0
     refunded_minor: int = 0
 
     @property
-    def terms(self) -> Terms:
-        """The terms of the payment."""
-        return self.opened.terms
+    def escrow(self) -> str:
+        """The escrow it runs in."""
+        return self.opened.at.contract
 
     @property
     def held_minor(self) -> int:

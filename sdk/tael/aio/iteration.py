@@ -1,4 +1,15 @@
-"""Iterations that block, handed over to a task as they come."""
+"""Where a task reads what a thread yields: iterations that block, handed over as they come.
+
+What may run at once: the thread that iterates, and the loop whose task reads. Items go from one to
+the other through `_items`; that, `_has_ended`, `_is_left` and `_awaited` change under `_guard`
+only. The loop holds it for moments, never while it waits; the thread waits on it when the reader is
+`BUFFERED` items behind, so memory stays bounded. `_ready` belongs to the loop: the thread sets it
+through `call_soon_threadsafe`, after what it announces stands under the guard.
+
+A source that the loop makes is read the other way: the thread asks the loop for one item at a time
+and waits for it. When the reader leaves, `_is_left` stops the thread at its next item, and the item
+it waits for is cancelled.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +19,11 @@ import contextlib
 import contextvars
 import threading
 from collections import deque
+from collections.abc import AsyncIterable, Iterable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Iterator
 
 Item = TypeVar("Item")
 Taken = TypeVar("Taken")
@@ -20,18 +32,18 @@ BUFFERED = 256
 """How many items may wait for the task; the thread goes no further ahead."""
 
 
-class Pump(Generic[Item]):
+class Iteration(Generic[Item]):
     """Runs an iteration in a thread of its own, and hands its items to a task.
 
     The thread is none of the pool's, so an iteration that waits for its reader keeps no call from
     being made, and the reader may make calls between two items.
 
     Args:
-        make: Makes the iteration; called in the thread, with the pump, which `pull` is of.
+        begin: Begins it; called in the thread, with this object, which `over` is of.
     """
 
-    def __init__(self, make: Callable[[Pump[Item]], Iterator[Item]]) -> None:
-        self._make = make
+    def __init__(self, begin: Callable[[Iteration[Item]], Iterator[Item]]) -> None:
+        self._begin = begin
         self._loop = asyncio.get_running_loop()
         self._ready = asyncio.Event()
         self._guard = threading.Condition()
@@ -43,7 +55,7 @@ class Pump(Generic[Item]):
 
     # For the task
 
-    async def items(self) -> AsyncIterator[Item]:
+    async def items(self) -> AsyncGenerator[Item, None]:
         """The items as they come, then whatever the iteration raised."""
         run = contextvars.copy_context().run
         threading.Thread(target=run, args=(self._run,), name="tael-async-each", daemon=True).start()
@@ -77,8 +89,11 @@ class Pump(Generic[Item]):
 
     # For the thread
 
-    def pull(self, source: AsyncIterable[Taken]) -> Iterator[Taken]:
-        """Iterate, in the thread, over what the loop makes."""
+    def over(self, source: Iterable[Taken] | AsyncIterable[Taken]) -> Iterable[Taken]:
+        """Iterate, in the thread, over what the task gave, which the loop may have to make."""
+        return self._pull(source) if isinstance(source, AsyncIterable) else source
+
+    def _pull(self, source: AsyncIterable[Taken]) -> Iterator[Taken]:
         iterator = aiter(source)
         found: list[Taken] = []
 
@@ -90,6 +105,7 @@ class Pump(Generic[Item]):
             with self._guard:
                 if self._is_left:
                     return
+                # Under the guard, so that whoever leaves finds what is to be cancelled.
                 awaited = asyncio.run_coroutine_threadsafe(take(), self._loop)
                 self._awaited = awaited
             awaited.result()
@@ -99,7 +115,7 @@ class Pump(Generic[Item]):
 
     def _run(self) -> None:
         try:
-            for item in self._make(self):
+            for item in self._begin(self):
                 if not self._put(item):
                     break
         except BaseException as error:  # noqa: BLE001 - raised where the items are awaited
@@ -116,6 +132,7 @@ class Pump(Generic[Item]):
                 return False
             self._items.append(item)
             is_first = len(self._items) == 1
+        # The others find the loop awake already.
         if is_first:
             self._wake()
         return True
