@@ -26,7 +26,7 @@ from tael.money import Money
 from tael.rpc import request
 from tael.signers import PrivateKeySigner
 from tael.store import Store
-from tael.testing import Node, NodeKind, start_node
+from tael.testing import LocalNode, NodeKind, start_node
 
 PORT = 8545
 CURRENCIES = ("CNY", "HKD")
@@ -62,7 +62,7 @@ class Devnet:
     signers: Mapping[str, PrivateKeySigner]
     spare: Sequence[PrivateKeySigner]
     phrase: str = field(repr=False)
-    node: Node | None = None
+    node: LocalNode | None = None
 
     @property
     def banks(self) -> dict[str, PrivateKeySigner]:
@@ -139,7 +139,7 @@ def prepare(
     chain: Chain,
     manifest_path: str | Path,
     *,
-    node: Node | None = None,
+    node: LocalNode | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Devnet:
     """Deploy on a local chain that runs already, admit the banks and fund them.

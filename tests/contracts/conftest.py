@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scripts.brownie_session import attached, import_brownie
-from tael.testing import Node, start_node
+from tael.testing import LocalNode, start_node
 from tests.contracts.world import ROLES, World
 
 if TYPE_CHECKING:
@@ -56,20 +56,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def node() -> Iterator[Node]:
+def node() -> Iterator[LocalNode]:
     assert KIND in ("anvil", "ganache"), f"TAEL_TEST_NODE={KIND}"
     with start_node(KIND, frozen_clock=True, accounts=len(ROLES)) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def project(node: Node) -> Iterator[Any]:
+def project(node: LocalNode) -> Iterator[Any]:
     with attached(node) as loaded:
         yield loaded
 
 
 @pytest.fixture(scope="session")
-def deployed(node: Node, project: Any) -> World:
+def deployed(node: LocalNode, project: Any) -> World:
     return World(node, project)
 
 

@@ -9,7 +9,7 @@ import pytest
 from tael.chain import node as node_module
 from tael.errors import NodeUnavailableError
 from tael.rpc import exchange, request
-from tael.testing import Node
+from tael.testing import LocalNode
 from tests.sdk.failover.connecting import connect, rest, standings
 from tests.support.faulty_proxy import FaultyProxy
 from tests.support.raw_contracts import ECHO, creation, signer
@@ -18,7 +18,7 @@ from tests.support.sending import send
 
 @pytest.mark.threat("S12")
 def test_a_stale_node_is_passed_over_when_others_are_ahead(
-    proxies: list[FaultyProxy], node: Node
+    proxies: list[FaultyProxy], node: LocalNode
 ) -> None:
     chain = connect(proxies)
     at = proxies[0].freeze()
@@ -39,7 +39,7 @@ def test_a_stale_node_is_passed_over_when_others_are_ahead(
 @pytest.mark.threat("S12")
 @pytest.mark.parametrize("ask", ["eth_blockNumber", "eth_getBlockByNumber"])
 def test_an_answer_is_not_believed_when_it_is_behind_one_that_was(
-    proxies: list[FaultyProxy], node: Node, ask: str
+    proxies: list[FaultyProxy], node: LocalNode, ask: str
 ) -> None:
     chain = connect(proxies)
     at = proxies[0].freeze()
@@ -56,7 +56,7 @@ def test_an_answer_is_not_believed_when_it_is_behind_one_that_was(
 
 @pytest.mark.threat("S12")
 def test_read_is_unavailable_when_only_a_stale_node_is_left(
-    proxies: list[FaultyProxy], node: Node
+    proxies: list[FaultyProxy], node: LocalNode
 ) -> None:
     chain = connect(proxies[:2])
     proxies[1].freeze()
@@ -74,7 +74,7 @@ def test_read_is_unavailable_when_only_a_stale_node_is_left(
 
 @pytest.mark.threat("S12")
 def test_what_an_exchange_shows_is_held_against_the_next_node(
-    proxies: list[FaultyProxy], node: Node
+    proxies: list[FaultyProxy], node: LocalNode
 ) -> None:
     chain = connect(proxies[:2])
     proxies[1].freeze()
@@ -90,7 +90,7 @@ def test_what_an_exchange_shows_is_held_against_the_next_node(
 
 @pytest.mark.threat("S12")
 def test_a_node_that_stands_still_is_passed_over_when_another_goes_on(
-    proxies: list[FaultyProxy], node: Node, monkeypatch: pytest.MonkeyPatch
+    proxies: list[FaultyProxy], node: LocalNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(node_module, "STALL_SECONDS", 0.5)
     chain = connect(proxies[:2], stale_blocks=1000)
@@ -111,7 +111,7 @@ def test_a_node_that_stands_still_is_passed_over_when_another_goes_on(
 
 
 def test_nodes_are_used_again_when_the_chain_itself_went_back(
-    proxies: list[FaultyProxy], node: Node
+    proxies: list[FaultyProxy], node: LocalNode
 ) -> None:
     before = node.snapshot()
     chain = connect(proxies)
@@ -125,7 +125,7 @@ def test_nodes_are_used_again_when_the_chain_itself_went_back(
 
 @pytest.mark.threat("S11")
 def test_a_claimed_block_is_forgotten_when_most_nodes_do_not_have_it(
-    proxies: list[FaultyProxy], node: Node
+    proxies: list[FaultyProxy], node: LocalNode
 ) -> None:
     for count in (2, 3):
         chain = connect(proxies[:count])
