@@ -45,7 +45,8 @@ def branch_mutants(text: str, tree: Node) -> Iterator[str]:
         tree: The compiler's syntax tree of it.
 
     Raises:
-        UnknownBranchError: It has `try`, `require`, `while`, or a branch inside assembly.
+        UnknownBranchError: It has `try`, `require`, `while`, a loop that does not count up from
+            zero, or a branch inside assembly.
     """
     # The compiler counts in bytes of UTF-8.
     source = text.encode()
@@ -62,15 +63,18 @@ def _changes(source: bytes, node: Node) -> Iterator[tuple[int, int, bytes]]:
         return
     if kind == "FunctionDefinition" and node.get("body"):
         start = _range(node["body"])[0] + 1
-        yield start, start, b" revert();"
+        # A constructor that could not end would leave immutables without a value.
+        yield (
+            start,
+            start,
+            b" if (true) revert();" if node["kind"] == "constructor" else b" revert();",
+        )
     elif kind in {"IfStatement", "Conditional"}:
         yield from _forced(node["condition"])
     elif kind == "ForStatement":
         start, end = _range(node["condition"])
         yield start, end, b"false"
-        begin = _range(node)[0]
-        once = b"again ? " + source[start:end] + b" : (again = true)"
-        yield begin, end, b"bool again; " + source[begin:start] + once
+        yield start, start, _counter(source, node) + b" == 0 || "
     elif _is_logical(node):
         for operand in (node["leftExpression"], node["rightExpression"]):
             if not _is_logical(_bare(operand)):
@@ -82,6 +86,22 @@ def _changes(source: bytes, node: Node) -> Iterator[tuple[int, int, bytes]]:
 def _forced(condition: Node) -> Iterator[tuple[int, int, bytes]]:
     for outcome in (b"true", b"false"):
         yield *_range(condition), outcome
+
+
+def _counter(source: bytes, loop: Node) -> bytes:
+    """The variable that a loop counts up from zero, so that it is zero the first time alone."""
+    first, step = loop.get("initializationExpression"), loop["loopExpression"]
+    if (
+        first
+        and first["nodeType"] == "VariableDeclarationStatement"
+        and not first.get("initialValue")
+    ):
+        name = str(first["declarations"][0]["name"]).encode()
+        start, end = _range(step)
+        if source[start:end] == b"++" + name:
+            return name
+    start, end = _range(loop)
+    raise UnknownBranchError(source[start:end].decode())
 
 
 def _range(node: Node) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from scripts.brownie_session import attached, import_brownie
 from tael.testing import LocalNode, start_node
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 import_brownie()
+settings.load_profile("suite")  # brownie has loaded one of its own
 
 KIND = os.environ.get("TAEL_TEST_NODE", "anvil")
 NODES_DIFFER = {"C07", "C48"}

@@ -44,6 +44,8 @@ pragma solidity 0.8.30;
 contract Till {
     error Empty();
     uint256 public total;
+    address public immutable owner;
+    constructor() { owner = msg.sender; }
     function put(uint256 amount) external {
         if (amount == 0) revert Empty();
         total += amount;
@@ -62,14 +64,14 @@ HALVES = "function halves(uint256[] calldata parts) external pure returns (uint2
 LOOP = "for (uint256 i; i < parts.length; ++i) sum += parts[i] % 2 == 0 ? parts[i] / 2 : 0;"
 ALLOWED = "function allowed(bool rich, bool known, bool old) external pure returns (bool) {"
 ANY_OF = "return (rich && known) || old;"
-IN_ANY_CASE = "bool again; for (uint256 i; again ? i < parts.length : (again = true);"
 BRANCHES = [
+    ("constructor() {", "{", "{ if (true) revert();"),
     (PUT, "{", "{ revert();"),
     (EMPTY, "amount == 0", "true"),
     (EMPTY, "amount == 0", "false"),
     (HALVES, "{", "{ revert();"),
     (LOOP, "i < parts.length", "false"),
-    (LOOP, "for (uint256 i; i < parts.length;", IN_ANY_CASE),
+    (LOOP, "i < parts.length", "i == 0 || i < parts.length"),
     (LOOP, "parts[i] % 2 == 0", "true"),
     (LOOP, "parts[i] % 2 == 0", "false"),
     (ALLOWED, "{", "{ revert();"),
@@ -106,6 +108,8 @@ def test_branch_mutants_stand_for_each_way_of_each_branch_when_made():
         "assembly { if amount { sstore(0, amount) } }",
         'require(amount > 1, "too little");',
         "while (amount > 9) amount /= 2;",
+        "for (uint256 i = 1; i < amount; ++i) total += i;",
+        "for (uint256 i; i < amount; i += 2) total += i;",
         "try this.halves(new uint256[](0)) { total = 1; } catch { total = 2; }",
     ],
 )
