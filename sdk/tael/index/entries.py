@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
     from tael.events import Event
     from tael.index.accounts import Account, Accounts
-    from tael.index.handlers import Values
-    from tael.index.rows import Deployed, Rows
+    from tael.index.additions import Rows
+    from tael.index.logs import Values
+    from tael.index.rows import Deployed
 
 __all__ = ["Announcement", "Entries"]
 

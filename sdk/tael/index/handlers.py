@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tael.errors import IndexStateError
 from tael.events.declaring import declaration_of, topic_of
+from tael.index.logs import Values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -30,10 +31,6 @@ __all__ = [
     "handles",
     "register",
 ]
-
-Values = tuple[Any, ...]
-"""A log cut by its event's layout: four bytes of its topic, then the event's parameters in order:
-20 bytes for an address, an integer for up to 64 bits, the 32 bytes of the word for more."""
 
 _Handler = TypeVar("_Handler", bound="Callable[..., bytes | None]")
 _Class = TypeVar("_Class", bound="type[ContractEvents]")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from tael.client import Client
-    from tael.index.rows import Rows
+    from tael.index.additions import Rows
     from tael.store import Store
 
 __all__ = ["Indexer", "Progress", "IndexerStep"]

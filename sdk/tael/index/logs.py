@@ -8,14 +8,18 @@ payment's number, for everything else of it is in the payment's row.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tael import events as ev
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["OPENING_PREFIXES", "Log", "head", "prefix_of", "restore", "unpack"]
+__all__ = ["OPENING_PREFIXES", "Log", "Values", "head", "prefix_of", "restore", "unpack"]
+
+Values = tuple[Any, ...]
+"""A log cut by its event's layout: four bytes of its topic, then the event's parameters in order:
+20 bytes for an address, an integer for up to 64 bits, the 32 bytes of the word for more."""
 
 _HEAD = struct.Struct(">IHII")
 _NUMBER = struct.Struct(">Q")

@@ -7,11 +7,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tael.errors import NodeUnavailableError
+from tael.index.additions import Rows
 from tael.index.entries import Entries
 from tael.index.log_columns import LogColumns
 from tael.index.logs import head
 from tael.index.payment_events import LATER, OPENING, PaymentEvents
-from tael.index.rows import Header, Rows
+from tael.index.rows import Header
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

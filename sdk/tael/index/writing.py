@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from tael.addresses import checksummed
 from tael.index.accounts import holds_of
+from tael.index.additions import MOVED_COLUMNS, PAID_COLUMNS
 from tael.index.movement_kinds import ReceiptStatus
-from tael.index.rows import MOVED_COLUMNS, PAID_COLUMNS
 from tael.store.tables import (
     balances,
     blocks,
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tael.index.accounts import Account, Accounts, Payment
-    from tael.index.rows import Header, Rows
+    from tael.index.additions import Rows
+    from tael.index.rows import Header
 
 __all__ = ["insert", "put_accounts", "put_cursor", "put_rows"]
 

@@ -15,7 +15,7 @@ from tael.errors import (
     OutcomeUnknownError,
 )
 from tael.manifest import Manifest
-from tael.rpc import call
+from tael.rpc import call, request
 from tael.testing import start_node
 from tests.e2e.deployment.killing import SAVING, STEPS, killed
 from tests.e2e.deployment.plans import DEPLOYER, OPERATOR, OUTSIDER, production_plan
@@ -49,7 +49,7 @@ def test_deploy_is_complete_and_a_second_run_changes_nothing_when_on_any_chain(n
         assert verify(chain, manifest, plan) == []
         if name == "sepolia":
             digest = manifest.contracts["escrow"].transaction_hash
-            transaction = chain.transaction(digest)
+            transaction = request(chain, "eth_getTransactionByHash", digest)
             assert transaction["type"] == "0x2"
             assert transaction["chainId"] == hex(11155111)
         before = path.read_bytes()

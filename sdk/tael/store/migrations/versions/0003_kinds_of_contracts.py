@@ -26,6 +26,7 @@ _COMMENTS = {
     "contracts.id": ("0 is the escrow", None),
     "holds.module": ("the escrow, or another module", "an escrow, or another module"),
     "movements.kind": ("tael.index.Kind", "tael.index.MovementKind"),
+    "writes.contract": (None, "empty: it creates one"),
     "receipts.status": ("tael.index.Standing", "tael.index.ReceiptStatus"),
 }
 """What was said of columns, and is."""
