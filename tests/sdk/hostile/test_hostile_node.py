@@ -13,6 +13,7 @@ from tael import Chain
 from tael.errors import TaelError
 from tael.store import Store
 from tests.sdk.hostile.subjects import CASES, PUBLIC, SERVICES, Case, Stage
+from tests.support.cli_runner import CommandLine
 from tests.support.hostile_node import GARBAGE, HostileNode
 from tests.support.world import World, isolated
 
