@@ -16,7 +16,7 @@ from tael.index.handlers import ContractEvents, handles, register
 
 if TYPE_CHECKING:
     from tael.index.entries import Entries
-    from tael.index.handlers import Values
+    from tael.index.logs import Values
     from tael.index.rows import IndexedContract
 
 JAR = ContractKind(name="Jar", key="jar", number=200, verbs=(), constructor=lambda _: ())
