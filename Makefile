@@ -44,10 +44,9 @@ artifacts: setup ## Compile the contracts; write what ships in the package and t
 	@$(PY) scripts/tables.py
 
 .PHONY: coverage
-coverage: ## Branch coverage of the SDK and of the contracts, under build/coverage
+coverage: ## Branch coverage of the SDK, under build/coverage; `make mutants` is that of the contracts
 	@scripts/setup tests
 	@$(PY) scripts/test.py --coverage
-	@$(PY) scripts/contract_coverage.py
 
 SEED ?= 1
 RUNS ?= 1

@@ -18,7 +18,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from tael.testing import Node, start_node
+from tael.testing import LocalNode, start_node
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "build" / "home"
@@ -53,7 +53,7 @@ def import_brownie() -> Any:
 
 
 @contextmanager
-def attached(node: Node) -> Iterator[Any]:
+def attached(node: LocalNode) -> Iterator[Any]:
     """Load the project, connect brownie to a running node, and disconnect it at the end.
 
     Brownie must not start the node itself: a Ganache that brownie started never answers a
@@ -121,7 +121,7 @@ def _config() -> Any:
     return importlib.import_module("brownie._config").CONFIG
 
 
-def _development_network(name: str, node: Node) -> dict[str, Any]:
+def _development_network(name: str, node: LocalNode) -> dict[str, Any]:
     host, _, port = node.url.rpartition(":")
     return {
         "id": name,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,14 +26,16 @@ COVERAGE = ROOT / "build" / "coverage"
 STOP_TIMEOUT_SECONDS = 10
 SHOWN_LINES = 80
 
-# Short parts first, so that most mistakes show early; folders that are not named here come last.
-ORDER = ("sdk", "contracts", "invariants", "bench", "e2e")
+# Longest first, so that none is left for the end; folders that are not named here come last.
+ORDER = ("index", "sdk", "journal", "chaos", "contracts", "e2e", "invariants", "bench")
 COVERED_SDK_PERCENT = 95
 
-# The compiler's command line, the nodes and the payment codes, in which web3 has no part.
-NOT_FOR_WEB3_8 = tuple(
-    f"--ignore=tests/sdk/{name}" for name in ("qr", "test_artifacts.py", "test_nodes.py")
-)
+OF_WEB3 = re.compile(r"\b(web3|w3|eth_abi|eth_account|eth_keys|rlp|dotenv)\b")
+"""In a test file: it has to do with web3, or with what has another version beside web3 8."""
+# The guides from end to end, and the transport that web3's provider stands on.
+ALSO_WITH_WEB3_8 = ("test_docs_sdk.py", "test_transport.py")
+# These compile contracts or read pictures, which an integrator's environment does not.
+NOT_WITH_WEB3_8 = ("qr", "test_artifacts.py")
 
 
 @dataclass
@@ -40,10 +43,9 @@ class Part:
     """One run of pytest."""
 
     name: str
-    folder: Path
+    paths: tuple[Path, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     python: Path = ROOT / ".venv" / "bin" / "python"
-    arguments: tuple[str, ...] = ()
 
     @property
     def log(self) -> Path:
@@ -75,7 +77,7 @@ class Counts:
 
 
 def parts(selected: list[str]) -> list[Part]:
-    """Return what is to be run, in order."""
+    """Return what is to be run, longest first."""
     folders = sorted(
         (folder for folder in (ROOT / "tests").iterdir() if any(folder.rglob("test_*.py"))),
         key=lambda folder: ORDER.index(folder.name) if folder.name in ORDER else len(ORDER),
@@ -84,24 +86,35 @@ def parts(selected: list[str]) -> list[Part]:
     for folder in folders:
         if folder.name == "contracts":
             found += [
-                Part(f"contracts on {node}", folder, {"TAEL_TEST_NODE": node})
-                for node in ("anvil", "ganache")
+                Part(f"contracts on {node}", (folder,), {"TAEL_TEST_NODE": node})
+                for node in ("ganache", "anvil")
             ]
         else:
-            found.append(Part(folder.name, folder))
+            found.append(Part(folder.name, (folder,)))
         if folder.name == "sdk":
             web3_8 = ROOT / ".venv-web3-8" / "bin" / "python"
-            found.append(Part("sdk with web3 8", folder, python=web3_8, arguments=NOT_FOR_WEB3_8))
+            found.append(Part("sdk with web3 8", of_web3(folder), python=web3_8))
     return [part for part in found if not selected or any(word in part.name for word in selected)]
+
+
+def of_web3(folder: Path) -> tuple[Path, ...]:
+    """Return the test files of the SDK that can tell one web3 from another."""
+    return tuple(
+        path
+        for path in sorted(folder.rglob("test_*.py"))
+        if path.relative_to(folder).parts[0] not in NOT_WITH_WEB3_8
+        if path.name in ALSO_WITH_WEB3_8 or OF_WEB3.search(path.read_text(encoding="utf-8"))
+    )
 
 
 def command(part: Part, extra: list[str], with_coverage: bool) -> list[str]:
     """Return how a part is started."""
     line = [str(part.python), "-m", "pytest", "-q", "--color=no", f"--junit-xml={part.report}"]
-    line += ["-o", "junit_family=xunit2", str(part.folder.relative_to(ROOT))]
+    line += ["-o", "junit_family=xunit2"]
+    line += [str(path.relative_to(ROOT)) for path in part.paths]
     if with_coverage:
         line += ["--cov", "--cov-report="]
-    return [*line, *part.arguments, *extra]
+    return [*line, *extra]
 
 
 def count(part: Part, exit_code: int) -> Counts:

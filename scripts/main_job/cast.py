@@ -19,7 +19,7 @@ from tael import Client, PrivateKeySigner
 
 if TYPE_CHECKING:
     from tael.store import Store
-    from tael.testing import Node
+    from tael.testing import LocalNode
 
 BANK_NAMES = (
     "Nine Rivers Bank",
@@ -33,7 +33,7 @@ ACCOUNTS = 9
 _ROLES = ("deployer", "operator", "guardian", "auditor", *CODES, "stranger")
 
 
-def role_signers(node: Node) -> dict[str, PrivateKeySigner]:
+def role_signers(node: LocalNode) -> dict[str, PrivateKeySigner]:
     """The node's funded accounts, by what they are here."""
     Account.enable_unaudited_hdwallet_features()
     return {

@@ -25,7 +25,7 @@ from tael import Chain, Client, Manifest, Money, TaelError, Written
 from tael.deployment import DeploymentPlan, deploy
 from tael.errors import ContractRevertedError
 from tael.store import Store
-from tael.testing import Node, NodeKind, start_node
+from tael.testing import LocalNode, NodeKind, start_node
 
 SCHEME_BPS = 20
 INTERCHANGE_CAP_BPS = 150
@@ -63,7 +63,7 @@ class Stage:
         banks: Four of them.
     """
 
-    node: Node
+    node: LocalNode
     chain: Chain
     manifest: Manifest
     folder: Path
@@ -261,5 +261,5 @@ def open_stage(kind: NodeKind, folder: Path, show: Show) -> Iterator[Stage]:
         )
 
 
-def _connect(node: Node) -> Chain:
+def _connect(node: LocalNode) -> Chain:
     return Chain.connect(node.url, node.chain_id, retry_seconds=RETRY_SECONDS)

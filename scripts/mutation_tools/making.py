@@ -1,7 +1,8 @@
-"""Making mutants: gambit's, and two operators of our own.
+"""Making mutants: gambit's, and operators of our own.
 
 Gambit ships inside the PyPI package `certora-cli` (version and hashes in
-`requirements-mutation.lock`). It leaves assembly and literals alone, so these are ours.
+`requirements-mutation.lock`). It leaves assembly and literals alone, so these are ours, and so is
+what makes mutants stand for branch coverage (`mutation_tools.branches`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts import artifacts
+from scripts.mutation_tools.branches import branch_mutants
 from tael.contracts.registry import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,8 +112,11 @@ def gambit_binary() -> Path:
 
 def generate(files: Sequence[str]) -> list[Mutant]:
     """Return all mutants of these source units, gambit's and our own, without repeats."""
-    mutants = [*_gambit(files), *(each for file in files for each in own(file))]
-    return list({mutant.key: mutant for mutant in mutants}.values())
+    mutants = [*_gambit(files), *(each for file in files for each in own(file)), *branches(files)]
+    unique: dict[str, Mutant] = {}
+    for mutant in mutants:
+        unique.setdefault(mutant.key, mutant)
+    return list(unique.values())
 
 
 def _gambit(files: Sequence[str]) -> list[Mutant]:
@@ -175,6 +180,15 @@ def own(file: str) -> Iterator[Mutant]:
             if changed >= 0:
                 changed_text = text[: number.start()] + str(changed) + text[number.end() :]
                 yield _mutant(file, "Literal", text, changed_text)
+
+
+def branches(files: Sequence[str]) -> Iterator[Mutant]:
+    """Return the faults of these source units that only a test of their branch can notice."""
+    sources = artifacts.compile_contracts(mocks=False, ast=True)["sources"]
+    for file in files:
+        text, tree = sources[file]["content"], sources[file]["ast"]
+        assert tree is not None  # noqa: S101 - asked for
+        yield from (_mutant(file, "Branch", text, each) for each in branch_mutants(text, tree))
 
 
 def _mutant(file: str, operator: str, before: str, after: str) -> Mutant:

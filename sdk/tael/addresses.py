@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-import rlp
-
 from tael.errors import AddressError
 from tael.hashing import keccak
 
@@ -122,4 +120,6 @@ def created_address(sender: str, nonce: int) -> str:
 
     Source: yellow paper, section 7.
     """
+    import rlp  # it imports eth_utils
+
     return checksummed(keccak(rlp.encode([address_bytes(sender), nonce]))[12:])

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eth_account.hdaccount import key_from_seed
-
 from tael.addresses import checksummed, is_address_form
 from tael.chain.connection import Chain
 from tael.client import Client
@@ -28,7 +26,7 @@ from tael.money import Money
 from tael.rpc import request
 from tael.signers import PrivateKeySigner
 from tael.store import Store
-from tael.testing import Node, NodeKind, start_node
+from tael.testing import LocalNode, NodeKind, start_node
 
 PORT = 8545
 CURRENCIES = ("CNY", "HKD")
@@ -64,7 +62,7 @@ class Devnet:
     signers: Mapping[str, PrivateKeySigner]
     spare: Sequence[PrivateKeySigner]
     phrase: str = field(repr=False)
-    node: Node | None = None
+    node: LocalNode | None = None
 
     @property
     def banks(self) -> dict[str, PrivateKeySigner]:
@@ -141,7 +139,7 @@ def prepare(
     chain: Chain,
     manifest_path: str | Path,
     *,
-    node: Node | None = None,
+    node: LocalNode | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Devnet:
     """Deploy on a local chain that runs already, admit the banks and fund them.
@@ -229,10 +227,7 @@ def signers_of(phrase: str, count: int) -> list[PrivateKeySigner]:
     """
     # BIP-39 without a checksum of the words: Ganache takes any phrase, `brownie` for example.
     seed = hashlib.pbkdf2_hmac("sha512", phrase.encode(), b"mnemonic", 2048)
-    return [
-        PrivateKeySigner.from_key(bytes(key_from_seed(seed, f"m/44'/60'/0'/0/{index}")))
-        for index in range(count)
-    ]
+    return [PrivateKeySigner.from_key(_key(seed, index)) for index in range(count)]
 
 
 def describe(devnet: Devnet) -> str:
@@ -288,7 +283,7 @@ def to_dict(devnet: Devnet) -> dict[str, Any]:
 def _public_key_of(devnet: Devnet, name: str) -> str:
     """A private key that is public knowledge, derived again: signers do not give theirs away."""
     seed = hashlib.pbkdf2_hmac("sha512", devnet.phrase.encode(), b"mnemonic", 2048)
-    return "0x" + bytes(key_from_seed(seed, f"m/44'/60'/0'/0/{_NAMES.index(name)}")).hex()
+    return "0x" + _key(seed, _NAMES.index(name)).hex()
 
 
 def _funded(chain: Chain) -> int:
@@ -310,3 +305,10 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def _key(seed: bytes, index: int) -> bytes:
+    """The key of an account of a phrase, as every wallet derives it (BIP-44)."""
+    from eth_account.hdaccount import key_from_seed
+
+    return bytes(key_from_seed(seed, f"m/44'/60'/0'/0/{index}"))

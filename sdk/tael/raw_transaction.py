@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-import rlp
-
 from tael.addresses import checksummed
 from tael.hashing import keccak
 
@@ -72,6 +70,8 @@ def read_plain(raw: bytes) -> dict[str, Any] | None:
 
     Source: EIP-155, EIP-1559, EIP-2718.
     """
+    import rlp  # it imports eth_utils, and little is read back
+
     is_dynamic = raw[:1] == bytes([_DYNAMIC_TYPE])
     names: tuple[str, ...] = _DYNAMIC if is_dynamic else _LEGACY
     try:

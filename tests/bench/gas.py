@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 from scripts.artifacts import compile_contracts, compiler_settings, compiler_version  # noqa: E402
 from tael.terms import Terms  # noqa: E402
-from tael.testing.nodes import Node, start_node  # noqa: E402
+from tael.testing.nodes import LocalNode, start_node  # noqa: E402
 from tael.typed_data import Domain, dynamic_code, escrow_domain, transfer_digest  # noqa: E402
 
 RESULT = ROOT / "build" / "bench" / "gas.json"
@@ -121,7 +121,7 @@ class Contract:
 class Bench:
     """A node, the compiled contracts and the actors."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: LocalNode) -> None:
         self.node = node
         accounts = [to_checksum_address(account) for account in node.accounts()]
         self.operator, self.issuer, self.acquirer, self.relayer, self.delegate = accounts[:5]
@@ -419,7 +419,7 @@ def _type(entry: dict[str, Any]) -> str:
 
 
 @contextmanager
-def fixed_node(kind: str) -> Iterator[Node]:
+def fixed_node(kind: str) -> Iterator[LocalNode]:
     """A node whose clock stands at START and moves only when told."""
     with start_node("ganache" if kind == "ganache" else "anvil", frozen_clock=True) as node:
         node.mine(timestamp=START)

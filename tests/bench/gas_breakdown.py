@@ -11,7 +11,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tael.testing.nodes import Node, start_node
+from tael.testing.nodes import LocalNode, start_node
 from tests.bench.gas import BATCH, LIMITS, START, Bench, Scheme, measure_verbs
 
 INTRINSIC = 21_000
@@ -20,7 +20,7 @@ STORAGE = {"SLOAD", "SSTORE"}
 CALLS = {"CALL", "STATICCALL", "EXTCODESIZE"}
 
 
-def breakdown(node: Node, receipt: dict[str, Any]) -> dict[str, int]:
+def breakdown(node: LocalNode, receipt: dict[str, Any]) -> dict[str, int]:
     """The gas of one transaction by what it was spent on.
 
     Args:

@@ -29,6 +29,7 @@ import orjson  # noqa: E402
 import sqlalchemy as sa  # noqa: E402
 
 from tael import Chain, Client, Manifest  # noqa: E402
+from tael.contracts.artifacts import load  # noqa: E402
 from tael.events import decode_all  # noqa: E402
 from tael.index import Index, Indexer, fetching  # noqa: E402
 from tael.outbox.finality import Finality  # noqa: E402
@@ -119,13 +120,13 @@ def decode_alone(day: Day, client: Client) -> dict[str, Any]:
     raw = day.answer(0, day.last_block(10))
     logs = orjson.loads(raw)["result"]
     contracts = [
-        client.chain.contract("PaymentEscrow", client.manifest.escrow),
-        *(
-            client.chain.contract("SettlementToken", address)
-            for address in client.manifest.tokens.values()
-        ),
+        client.chain.w3.eth.contract(address=address, abi=load(name).abi)
+        for name, address in (
+            ("PaymentEscrow", client.manifest.escrow),
+            ("SettlementToken", client.manifest.token("CNY")),
+        )
     ]
-    kinds = [event for contract in contracts[:2] for event in contract.events]
+    kinds = [event for contract in contracts for event in contract.events]
     by_topic = {event().topic: event for event in kinds}
     some = [log for log in logs[:WEB3_EVENTS] if log["topics"][0] in by_topic]
     started = time.perf_counter()

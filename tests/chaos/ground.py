@@ -18,7 +18,7 @@ from tael import Money, PrivateKeySigner
 from tael.manifest import Manifest
 from tael.models import PreparedPayment, SignedPayment
 from tael.terms import Terms
-from tael.testing import Node, start_node
+from tael.testing import LocalNode, start_node
 from tael.testing.nodes import MNEMONIC, NodeKind
 from tael.typed_data import escrow_domain
 from tests.chaos.identity import Identity
@@ -83,7 +83,7 @@ def _use_once(world: World) -> None:
         send(world.chain, signer, signer.address)
 
 
-def save_anvil(node: Node, path: Path) -> None:
+def save_anvil(node: LocalNode, path: Path) -> None:
     """Write down Anvil's chain with the states of its past blocks."""
     first = node.rpc("eth_getBlockByNumber", "0x0", False)["timestamp"]
     state = json.loads(gzip.decompress(bytes.fromhex(node.rpc("anvil_dumpState", True)[2:])))
@@ -159,7 +159,7 @@ class Stage:
         """End it."""
         self._stack.close()
 
-    def _start(self) -> Node:
+    def _start(self) -> LocalNode:
         whole_seconds = None
         if self.ground.kind == "anvil":
             arguments = ["--load-state", str(self._saved), "--preserve-historical-states"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import time
 
-from tael.testing import Node
+from tael.testing import LocalNode
 from tael.testing.nodes import NodeError
 
 _EVERY_SECONDS = 0.03
@@ -19,12 +19,12 @@ class Heads:
         self._numbers: list[int] = []
         self._looked_at = 0.0
 
-    def look(self, node: Node) -> None:
+    def look(self, node: LocalNode) -> None:
         """Note it, unless that was done a moment ago."""
         if time.monotonic() - self._looked_at >= _EVERY_SECONDS:
             self.note(node)
 
-    def note(self, node: Node) -> None:
+    def note(self, node: LocalNode) -> None:
         """Note it."""
         self._looked_at = time.monotonic()
         # Before it is asked: what is mined between question and note is not behind the note.

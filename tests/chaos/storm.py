@@ -15,7 +15,7 @@ from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any
 
-from tael.testing import Node
+from tael.testing import LocalNode
 from tests.chaos import proxy
 from tests.chaos.child import settle_in
 from tests.chaos.ground import Ground, Stage, lines, make_sheet
@@ -33,7 +33,7 @@ _TICK_SECONDS = 0.01
 
 _fork = multiprocessing.get_context("fork")
 
-Judge = Callable[[Remains, Node], list[Finding]]
+Judge = Callable[[Remains, LocalNode], list[Finding]]
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import Any
 from tael import Chain, Client
 from tael.audit import compare
 from tael.ledger import Ledger
-from tael.testing import Node
+from tael.testing import LocalNode
 from tests.chaos.canaries import find_canaries
 from tests.chaos.ground import Ground, lines, secret_of
 from tests.chaos.heads import Heads
@@ -80,7 +80,7 @@ class Remains:
     heads: Heads
 
 
-def judge(remains: Remains, node: Node) -> list[Finding]:
+def judge(remains: Remains, node: LocalNode) -> list[Finding]:
     """Everything that is wrong."""
     case = open_case(remains, node)
     return [
@@ -95,7 +95,7 @@ def judge(remains: Remains, node: Node) -> list[Finding]:
     ]
 
 
-def open_case(remains: Remains, node: Node) -> Case:
+def open_case(remains: Remains, node: LocalNode) -> Case:
     """Read what happened and what the clients were told."""
     ground, folder, plan = remains.ground, remains.folder, remains.plan
     manifest = ground.deployed
@@ -404,7 +404,7 @@ def _keys(
             yield name, (verb, "0x" + signed.payment_id.hex(), str(total)), ()
 
 
-def _books(ground: Ground, node: Node) -> Iterator[Finding]:
+def _books(ground: Ground, node: LocalNode) -> Iterator[Finding]:
     """Replaying all events gives the contracts' state."""
     client = Client(Chain.connect(node.url), ground.deployed)
     ledger = Ledger.replay(client.history().events())

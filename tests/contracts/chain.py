@@ -14,7 +14,7 @@ from typing import Any
 from eth_abi import decode, encode
 from eth_utils import keccak, to_checksum_address
 
-from tael.testing import Node, NodeError
+from tael.testing import LocalNode, NodeError
 
 GAS = 30_000_000
 # Far above any base fee that full blocks drive up: Anvil keeps it when it goes back to a snapshot.
@@ -99,7 +99,7 @@ def decode_values(entries: list[dict[str, Any]], data: bytes) -> tuple[Any, ...]
 class Chain:
     """A node, the contracts known on it, and their errors and events."""
 
-    def __init__(self, node: Node, abis: list[list[dict[str, Any]]]) -> None:
+    def __init__(self, node: LocalNode, abis: list[list[dict[str, Any]]]) -> None:
         self.node = node
         self.labels: dict[str, str] = {}
         self.errors: dict[bytes, dict[str, Any]] = {}

@@ -41,4 +41,7 @@ def test_admit_opens_an_account_in_this_currency_when_the_registrar_sends_it(w):
 
 def test_admit_works_when_paused(w):
     w.cny.pause(by=w.operator)
-    w.cny.admit(w.newcomer, by=w.operator)
+    before = w.books()
+    receipt = w.cny.admit(w.newcomer, by=w.operator)
+    assert w.changes(before) == {"CNY.newcomer.status": ACTIVE}
+    assert receipt.events == [w.cny.event("AccountAdmitted", participant=w.newcomer)]

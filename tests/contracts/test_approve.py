@@ -29,4 +29,9 @@ def test_approve_replaces_the_allowance_when_called(w, value):
 def test_approve_works_when_paused_and_suspended(w):
     w.cny.pause(by=w.operator)
     w.cny.suspend(w.issuer, bytes(32), by=w.operator)
-    w.cny.approve(w.outsider, 0, by=w.issuer)
+    for value in (7, 0):
+        receipt = w.cny.approve(w.outsider, value, by=w.issuer)
+        assert w.cny.allowance(w.issuer, w.outsider) == value
+        assert receipt.events == [
+            w.cny.event("Approval", owner=w.issuer, spender=w.outsider, value=value)
+        ]

@@ -192,7 +192,16 @@ def test_authorize_goes_on_when_others_are_blocked_or_suspended(w):
     w.cny.suspend(w.other_issuer, bytes(32), by=w.operator)
     w.cny.suspend(w.acquirer, bytes(32), by=w.operator)
     w.hkd.pause(by=w.operator)
-    w.authorize(w.new_payment())
+    payment = w.new_payment()
+    before = w.books()
+    receipt = w.authorize(payment)
+    assert w.changes(before) == {
+        "CNY.issuer.available": -AMOUNT,
+        "CNY.issuer.escrowed": AMOUNT,
+        "CNY.card.spent": AMOUNT,
+        "payment.exists": 1,
+    }
+    assert receipt.events == [w.opened("PaymentAuthorized", payment)]
 
 
 def test_authorize_opens_both_when_two_payments_share_their_uetr(w):

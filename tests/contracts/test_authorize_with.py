@@ -217,7 +217,14 @@ def test_authorize_with_goes_through_when_the_code_has_a_second_left(w):
     payment = w.new_payment(amount=BIG)
     code = w.code(payment, expires_at=w.now + 60)
     w.at(w.now + 59)
+    before = w.books()
     w.escrow.authorizeWith(*payment.full_form([code]), by=w.issuer)
+    assert w.changes(before) == {
+        "CNY.issuer.available": -BIG,
+        "CNY.issuer.escrowed": BIG,
+        "CNY.card.spent": BIG,
+        "payment.exists": 1,
+    }
 
 
 def test_authorize_with_opens_both_when_two_people_pay_one_code(w):

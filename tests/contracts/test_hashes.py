@@ -2,7 +2,7 @@
 
 import pytest
 from eth_utils import to_checksum_address
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tael.terms import Terms
@@ -27,9 +27,7 @@ TERMS = st.builds(
     uetr=st.binary(min_size=16, max_size=16),
     reference_hash=WORDS,
 )
-RANDOM = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+RANDOM = settings(max_examples=150)
 
 
 @RANDOM
@@ -59,9 +57,7 @@ def test_terms_of_gives_every_term_back_when_terms_are_random(w, terms):
     assert Terms.unpack(terms.parties, terms.packed) == terms
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40)
 @given(terms=TERMS, bit=st.integers(0, 23))
 def test_payment_id_is_refused_when_a_bit_of_no_term_is_set(w, terms, bit):
     merchant, reference, card, deadlines = terms.packed

@@ -111,7 +111,9 @@ def test_issue_raises_supply_and_balance_when_covered(w):
 @pytest.mark.threat("C48")
 def test_issue_goes_through_when_the_attestation_has_a_second_left(w):
     w.at(w.cny.attestation()[1] - 1)
+    before = w.books()
     w.cny.issue(w.issuer, 1, REFERENCE, by=w.operator)
+    assert w.changes(before) == {"CNY.supply": 1, "CNY.issuer.available": 1}
 
 
 @pytest.mark.threat("C27")

@@ -93,6 +93,8 @@ def test_permit_goes_through_when_it_is_the_last_second(w):
     arguments = form(w)
     w.at(w.now + 60)
     w.cny.permit(*arguments, by=w.outsider)
+    assert w.cny.allowance(w.issuer, w.outsider) == 100
+    assert w.cny.nonces(w.issuer) == 1
 
 
 @pytest.mark.threat("C30")

@@ -61,10 +61,13 @@ def test_transfer_with_authorization_moves_value_when_anyone_sends_it(w, form):
 def test_transfer_with_authorization_goes_through_when_at_either_edge_of_its_time(w):
     first = authorization(w, VERB, valid_after=w.now, nonce=bytes(32))
     last = authorization(w, VERB, valid_before=w.now + 3)
+    before = w.books()
     w.at(w.now + 1)
     w.cny.transferWithAuthorization(*first.arguments(w), by=w.outsider)
+    assert w.changes(before) == {"CNY.issuer.available": -5_000, "CNY.acquirer.available": 5_000}
     w.at(w.now + 1)
     w.cny.transferWithAuthorization(*last.arguments(w), by=w.outsider)
+    assert w.changes(before) == {"CNY.issuer.available": -10_000, "CNY.acquirer.available": 10_000}
 
 
 def test_transfer_with_authorization_goes_through_when_the_other_senders_nonce_is_used(w):

@@ -9,7 +9,7 @@ from eth_account import Account
 from eth_utils import keccak
 
 from tael.terms import Terms
-from tael.testing import Node
+from tael.testing import LocalNode
 from tael.typed_data import Domain, dynamic_code, escrow_domain
 from tests.contracts.chain import Chain, Contract, Event, Receipt, plain
 from tests.contracts.keys import Key, Signature
@@ -104,7 +104,7 @@ class Payment:
 class World:
     """Everything a test needs, deployed once and rolled back after each test."""
 
-    def __init__(self, node: Node, project: Any) -> None:
+    def __init__(self, node: LocalNode, project: Any) -> None:
         built = (
             "Governance", "SettlementToken", "PaymentEscrow", "OwnedWallet", "VillainWallet",
             "ReentrantWallet", "HostileToken", "Books",
@@ -403,7 +403,7 @@ def parts(
     return total - before - scheme - interchange, scheme, interchange
 
 
-def _actor(node: Node, index: int, role: str) -> Actor:
+def _actor(node: LocalNode, index: int, role: str) -> Actor:
     Account.enable_unaudited_hdwallet_features()
     path = f"m/44'/60'/0'/0/{index}"
     return Actor(role, bytes(Account.from_mnemonic(node.mnemonic, account_path=path).key))

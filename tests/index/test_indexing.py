@@ -174,20 +174,19 @@ def test_a_bank_that_is_issuer_and_acquirer_at_once_adds_up(world: World, store:
 
 def test_holds_of_another_module_are_its_own(world: World, store: Store) -> None:
     operator = world.client("operator")
-    token = world.chain.contract("SettlementToken", world.manifest.token("CNY"))
     contract = operator.contract("SettlementToken", "CNY")
     module, bank = world.address("outsider"), world.address("issuer")
     scheduled = operator.operations.schedule(contract, "admitModule", module, reference="MO-1")
     world.node.mine(timestamp=scheduled.ready_at)
     operator.operations.execute(scheduled, reference="MO-2")
     payee, scheme = world.address("acquirer"), world.address("operator")
-    for function in (
-        token.functions.holdFunds(bank, 1_000),
-        token.functions.executeHold(bank, payee, 300, scheme, 5, 100),
-        token.functions.releaseHold(bank, 50),
+    for name, *arguments in (
+        ("holdFunds", bank, 1_000),
+        ("executeHold", bank, payee, 300, scheme, 5, 100),
+        ("releaseHold", bank, 50),
     ):
-        data = bytes.fromhex(function._encode_transaction_data()[2:])
-        send(world.chain, world.signers["outsider"], token.address, data)
+        data = contract.function(name).encode(*arguments)
+        send(world.chain, world.signers["outsider"], contract.address, data)
     world.authorize("P-1", cny("5.00"))
     index = indexed(world, store)
     assert faults(index, world) == []

@@ -157,9 +157,9 @@ class Chain:
     Errors and events of every contract that was deployed here are decoded, whoever emits them.
     """
 
-    def __init__(self, code: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, code: Mapping[str, Mapping[str, Any]], chain_id: int = CHAIN_ID) -> None:
         # Mutants are compiled without the optimizer and may be larger than a chain would take.
-        config = CfgEnv(chain_id=CHAIN_ID, limit_contract_code_size=0x20000)
+        config = CfgEnv(chain_id=chain_id, limit_contract_code_size=0x20000)
         self.evm = EVM(env=Env(cfg=config), spec_id="Shanghai")
         self.code = code
         self.interfaces: dict[str, Interface] = {}

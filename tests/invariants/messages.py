@@ -85,7 +85,7 @@ class Terms:
 
 
 @lru_cache(maxsize=4096)
-def payment_id(escrow: str, terms: Terms) -> bytes:
+def payment_id(escrow: str, terms: Terms, chain_id: int = CHAIN_ID) -> bytes:
     """The EIP-712 digest of the terms, put together with the ABI coder alone."""
     words = encode(
         _TERMS_TYPES,
@@ -106,7 +106,7 @@ def payment_id(escrow: str, terms: Terms) -> bytes:
             bytes(32),
         ),
     )
-    return typed_data.digest(escrow_domain(escrow), keccak(words))
+    return typed_data.digest(typed_data.escrow_domain(chain_id, escrow), keccak(words))
 
 
 @lru_cache(maxsize=16)

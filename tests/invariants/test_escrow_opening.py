@@ -163,6 +163,14 @@ def test_card_may_spend_again_when_the_day_is_over(tael: Lockstep, verb: str) ->
 
 
 @pytest.mark.parametrize("verb", OPENING)
+def test_opening_is_refused_for_the_card_when_the_merchant_may_not_either(
+    tael: Lockstep, verb: str
+) -> None:
+    terms = make_terms(tael, card=OUTSIDER, merchant=bytes(32))
+    open_refused(tael, verb, terms, "CardNotActive", (OUTSIDER, Entry.NONE))
+
+
+@pytest.mark.parametrize("verb", OPENING)
 def test_opening_is_refused_when_the_merchant_may_not(tael: Lockstep, verb: str) -> None:
     for merchant, acquirer in (
         (bytes(32), ACQUIRER),

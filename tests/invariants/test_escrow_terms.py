@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -16,9 +17,9 @@ from .actors import (
     SCHEME_BPS,
     SECOND_ACQUIRER,
 )
-from .chain import EMPTY_REVERT, DeploymentRefused, Refused
+from .chain import EMPTY_REVERT, Chain, DeploymentRefused, Refused
 from .lockstep import Lockstep
-from .messages import Terms
+from .messages import Terms, payment_id
 from .model import MAX_WORD, ZERO, merchant_id
 from .scenario import (
     MOST,
@@ -43,6 +44,18 @@ def test_escrow_says_what_it_was_made_with(tael: Lockstep) -> None:
         assert (
             read(at, "merchantId", owner, commitment) == merchant == merchant_id(owner, commitment)
         )
+
+
+def test_what_was_signed_counts_on_one_side_when_the_chain_forks(
+    tael: Lockstep, code: dict[str, dict[str, Any]]
+) -> None:
+    terms, at = make_terms(tael), tael.escrow.address
+    fork = Chain(code, chain_id=1338)
+    fork.set_code(at, tael.chain.evm.get_code(at))
+    fork.kinds[at] = tael.chain.kinds[at]
+    question = "paymentId", terms.parties, terms.packed
+    assert tael.chain.read(at, *question) == identity(tael, terms)
+    assert fork.read(at, *question) == payment_id(at, terms, 1338) != identity(tael, terms)
 
 
 @pytest.mark.parametrize(

@@ -233,14 +233,32 @@ def test_authorize_each_pays_once_and_tells_each(world: World) -> None:
 @pytest.mark.parametrize("simulate", [True, False])
 def test_measured_bounds_do_for_every_verb(world: World, simulate: bool) -> None:
     bank, acquirer = (client(world, role, simulate=simulate) for role in ("issuer", "acquirer"))
+    before = held_of(world)
     payment = world.sign("P-1", cny("50.00"))
-    bank.payments.authorize(payment, reference="P-1")
-    acquirer.payments.capture(payment, cny("20.00"), reference="C-1")
-    acquirer.payments.void(payment, cny("30.00"), reference="V-1")
-    acquirer.payments.refund(payment, cny("5.00"), reference="R-1")
-    bank.payments.charge(world.sign("P-2", cny("7.00")), reference="P-2")
+    charged = world.sign("P-2", cny("7.00"))
     code = world.sign("P-3", code=world.code(150_00, reference="INV-1"))
-    bank.payments.authorize(code, reference="P-3")
-    transfer(bank, world, "T-1")
+    written = [
+        bank.payments.authorize(payment, reference="P-1"),
+        acquirer.payments.capture(payment, cny("20.00"), reference="C-1"),
+        acquirer.payments.void(payment, cny("30.00"), reference="V-1"),
+        acquirer.payments.refund(payment, cny("5.00"), reference="R-1"),
+        bank.payments.charge(charged, reference="P-2"),
+        bank.payments.authorize(code, reference="P-3"),
+        transfer(bank, world, "T-1"),
+    ]
+    for each in written:
+        sent = world.node.rpc("eth_getTransactionByHash", each.transaction_hash)
+        # With the bound itself as the limit, where no simulation sets a lower one.
+        assert each.gas_used < int(sent["gas"], 16), each.reference
+    status = bank.payments.status(payment)
+    assert (status.captured, status.voided, status.refunded) == (
+        cny("20.00"),
+        cny("30.00"),
+        cny("5.00"),
+    )
+    assert bank.payments.status(charged).captured == cny("7.00")
+    assert bank.balances.held("CNY") == cny("150.00")
+    # 20.00, 7.00 and 1.00 came in less the scheme's fee of 20 in 10,000; 5.00 went back.
+    assert received(world, before) == 20_00 - 4 + 7_00 - 1 + 1_00 - 5_00
     for each in (bank, acquirer):
         each.close()

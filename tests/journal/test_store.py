@@ -97,9 +97,19 @@ def test_open_waits_while_another_makes_the_same_file(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
-    done = threading.Timer(0.3, other.rollback)
+    let_go = threading.Event()
+
+    def end() -> None:
+        let_go.set()
+        other.rollback()
+
+    done = threading.Timer(0.3, end)
     done.start()
-    Store.open(path).close()
+    store = Store.open(path)
+    assert let_go.is_set()
+    put(store, 7)
+    assert numbers(store) == [7]
+    store.close()
     done.join()
     other.close()
 

@@ -7,6 +7,7 @@ import pytest
 from tael import Client, PrivateKeySigner
 from tests.support.certificates import authority
 from tests.support.cli_runner import tael
+from tests.support.databases import postgresql
 from tests.support.world import World
 from tests.support.worlds import any_world, manual, node_arguments, world, worlds
 
@@ -56,6 +57,7 @@ __all__ = [
     "authority",
     "manual",
     "node_arguments",
+    "postgresql",
     "tael",
     "world",
     "worlds",

@@ -41,11 +41,12 @@ def test_public_surface_exists_when_imported() -> None:
 
 def test_import_loads_nothing_of_the_chain_when_only_tael_is_imported() -> None:
     code = (
-        "import sys, tael; assert 'web3' not in sys.modules and 'eth_abi' not in sys.modules;"
-        "from tael import qr; assert 'web3' not in sys.modules;"
-        "from tael import Money; assert 'web3' not in sys.modules"
+        "import sys, tael; print('eth_abi' in sys.modules, 'web3' in sys.modules);"
+        "from tael import qr; print('web3' in sys.modules);"
+        "from tael import Money; print('web3' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["False"] * 4
 
 
 def move(manifest: Manifest, key: str, **changes: object) -> Manifest:

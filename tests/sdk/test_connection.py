@@ -1,6 +1,8 @@
 """Connecting, checking who answers, and reading from nodes that stumble: S11, S13, S21, S25."""
 
 import socket
+import subprocess
+import sys
 import time
 
 import pytest
@@ -8,15 +10,17 @@ from eth_utils import to_checksum_address
 
 from tael.chain import Chain, load, require_address
 from tael.chain.connection import shown_url
+from tael.contracts.calls import Contract
 from tael.deployment import DeploymentPlan, deploy
 from tael.errors import (
     AddressError,
-    CodeMismatchError,
     ConfigurationError,
     InvalidInputError,
     NetworkMismatchError,
     NodeUnavailableError,
 )
+from tael.history import History
+from tael.rpc import call, request
 from tael.testing import start_node
 from tests.support.faulty_proxy import FaultyProxy
 from tests.support.raw_contracts import ECHO, creation, signer
@@ -166,8 +170,10 @@ def test_read_gives_up_when_the_node_never_recovers(proxy, chain, fault, words):
 def test_read_is_not_repeated_when_the_question_is_wrong(proxy, chain):
     before = proxy.requests["eth_getBlockByNumber"]
     with pytest.raises(Exception, match="not found"):
-        chain.read(lambda: chain.w3.eth.get_block(10**9))
-    assert proxy.requests["eth_getBlockByNumber"] - before == 1
+        chain.w3.eth.get_block(10**9)
+    with pytest.raises(NodeUnavailableError, match="refuses to answer"):
+        request(chain, "eth_getBlockByNumber", "latest", [])
+    assert proxy.requests["eth_getBlockByNumber"] - before == 2
     with pytest.raises(ZeroDivisionError):
         chain.read(lambda: 1 // 0)
 
@@ -197,34 +203,60 @@ def test_now_is_the_chains_time_when_the_host_clock_is_off(node):
 
 
 def test_call_gives_what_the_contract_says(chain, manifest):
-    token = chain.contract("SettlementToken", manifest.token("HKD"))
-    assert chain.call(token.functions.currencyCode()) == 344
-    assert chain.call(token.functions.symbol(), block=chain.block_number()) == "tHKD"
+    token = Contract("SettlementToken", manifest.token("HKD"))
+    assert call(chain, token, "currencyCode") == 344
+    assert call(chain, token, "symbol", block=hex(chain.block_number())) == "tHKD"
 
 
 @pytest.mark.threat("S16")
 def test_call_says_so_when_no_contract_is_there(chain):
-    token = chain.contract("SettlementToken", signer(5).address)
-    with pytest.raises(CodeMismatchError, match="no contract of ours"):
-        chain.call(token.functions.symbol())
+    with pytest.raises(NodeUnavailableError, match="not a valid result of symbol"):
+        call(chain, Contract("SettlementToken", signer(5).address), "symbol")
 
 
 def test_logs_are_complete_when_the_node_limits_ranges(proxy, node, manifest):
     node.mine(40)
-    chain = Chain.connect(proxy.url, retry_seconds=1.0)
-    everything = list(chain.logs([manifest.governance]))
+    history = History(Chain.connect(proxy.url, retry_seconds=1.0), [manifest.governance])
+    everything = [log for logs in history.logs() for log in logs]
     assert len(everything) > 20
     proxy.limit_log_blocks = 7
     try:
         asked = proxy.requests["eth_getLogs"]
-        found = list(chain.logs([manifest.governance]))
-        assert [log["logIndex"] for log in found] == [log["logIndex"] for log in everything]
+        assert [log for logs in history.logs() for log in logs] == everything
         assert proxy.requests["eth_getLogs"] - asked > 40 // 7
         proxy.limit_log_blocks = 0
-        with pytest.raises(NodeUnavailableError, match="no logs"):
-            list(chain.logs([manifest.governance]))
+        with pytest.raises(NodeUnavailableError, match="block range is too wide"):
+            list(history.logs())
     finally:
         proxy.limit_log_blocks = None
+
+
+@pytest.mark.parametrize("words", ["no", "", "computer says no", "-32601"])
+def test_logs_are_asked_for_in_smaller_ranges_whatever_the_node_says(proxy, manifest, words):
+    history = History(Chain.connect(proxy.url, retry_seconds=1.0), [manifest.governance])
+    everything = [log for logs in history.logs() for log in logs]
+    refusal = {"code": -32000, "message": words}
+    proxy.arm("eth_getLogs", "say", times=2, lie=lambda said: {"id": said["id"], "error": refusal})
+    assert [log for logs in history.logs() for log in logs] == everything
+
+
+def test_what_an_address_has_is_read_when_asked(proxy, chain, node):
+    assert chain.wei(signer(0).address) == chain.w3.eth.get_balance(signer(0).address)
+    with pytest.raises(AddressError):
+        chain.code("0x12")
+
+
+def test_web3_is_loaded_when_somebody_asks_for_it(node):
+    code = (
+        "import sys; from tael import Chain, Client, AsyncClient, Keeper, devnet, qr; "
+        "import tael.cli, tael.index, tael.reporting, tael.deployment; "
+        f"chain = Chain.connect({node.url!r}); chain.head(); "
+        "heavy = {'web3', 'eth_utils', 'eth_abi', 'eth_account', 'eth_keys'}; "
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules); "
+        "assert chain.w3.eth.chain_id == chain.chain_id; assert 'web3' in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_storage_and_code_are_read_when_asked(chain, manifest):

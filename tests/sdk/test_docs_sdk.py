@@ -37,5 +37,6 @@ def test_guide_runs_when_followed(
     names["signed_payments"] = [world.sign(f"ASYNC-{n}", cny("1.00")) for n in range(5)]
     assert run("async.md", names) == 3
     assert run("telemetry.md", names) == 3
+    assert run("extending.md", {}) == 1
     for role in ("issuer", "acquirer"):
         names[role].close()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from eth_abi import encode
 from eth_utils import keccak, to_checksum_address
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from web3 import Web3
 from web3._utils.events import get_event_data
@@ -175,7 +175,7 @@ def random_logs(draw: Any, kind: type[Event]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
 def test_decode_equals_web3_when_values_are_random(kind: type[Event]) -> None:
-    @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.data_too_large])
+    @settings(max_examples=20)
     @given(random_logs(kind))
     def check(log: dict[str, Any]) -> None:
         check_against_web3(kind, log, decode(log))

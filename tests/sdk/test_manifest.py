@@ -87,8 +87,12 @@ def test_save_says_so_when_it_cannot_write(manifest, tmp_path):
 
 
 @pytest.mark.threat("S16")
-def test_check_passes_when_everything_is_as_deployed(manifest, chain):
+def test_check_passes_when_everything_is_as_deployed(manifest, chain, monkeypatch):
+    looked_at, code = [], chain.code
+    monkeypatch.setattr(chain, "code", lambda address: looked_at.append(address) or code(address))
     manifest.check(chain)
+    assert sorted(looked_at) == sorted(manifest.addresses)
+    assert len(looked_at) == 4
 
 
 @pytest.mark.threat("S17")

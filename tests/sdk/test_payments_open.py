@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tael import Client, EntryStatus, IdempotencyConflictError, SignedPayment, Verb
+from tael.contracts.artifacts import load, signature_of
 from tael.errors import (
     ConfigurationError,
     ContractRevertedError,
@@ -18,6 +19,7 @@ from tael.errors import (
     WrongTimeError,
 )
 from tael.events import PaymentAuthorized, PaymentCharged
+from tael.hashing import keccak
 from tael.models import AccountStatus, CardEntry
 from tael.store import Store
 from tests.support.sending import create
@@ -35,8 +37,10 @@ def openings(world: World) -> list[PaymentAuthorized | PaymentCharged]:
 
 def methods_called(world: World, transaction_hash: str) -> str:
     sent = world.node.rpc("eth_getTransactionByHash", transaction_hash)
-    abi = world.chain.contract("PaymentEscrow", world.manifest.escrow)
-    return abi.get_function_by_selector(sent["input"][:10]).fn_name
+    selector = bytes.fromhex(sent["input"][2:10])
+    functions = load("PaymentEscrow").functions
+    (name,) = (e["name"] for e in functions if keccak(signature_of(e).encode())[:4] == selector)
+    return name
 
 
 # Refusals

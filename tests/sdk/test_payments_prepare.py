@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tael import Acceptance, CardEntry, Client, EntryStatus, Money, PrivateKeySigner, qr
+from tael.contracts.calls import Contract
 from tael.errors import (
     AddressError,
     AmountTypeError,
@@ -17,6 +18,7 @@ from tael.errors import (
     StaticLimitError,
     WrongSignerError,
 )
+from tael.rpc import call
 from tests.support.world import DAY_SECONDS, World, cny, hkd
 
 # Refusals
@@ -177,9 +179,9 @@ def test_prepare_makes_the_contracts_id_when_terms_are_explicit(
     world: World, cardholder: PrivateKeySigner
 ) -> None:
     prepared = world.prepare("P-1", cny("1.00"), interchange_bps=150)
-    escrow = world.chain.contract("PaymentEscrow", world.manifest.escrow)
-    call = escrow.functions.paymentId(prepared.terms.parties, prepared.terms.packed)
-    assert bytes(world.chain.call(call)) == prepared.payment_id
+    escrow, terms = Contract("PaymentEscrow", world.manifest.escrow), prepared.terms
+    found = call(world.chain, escrow, "paymentId", terms.parties, terms.packed)
+    assert found == prepared.payment_id
 
 
 # The Directory

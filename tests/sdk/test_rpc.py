@@ -24,7 +24,7 @@ from tael.errors import (
 )
 from tael.rpc import RpcResponse, exchange, request, request_many
 from tael.signatures import compact, is_signed_by
-from tael.testing import Node, start_node
+from tael.testing import LocalNode, start_node
 from tests.support.faulty_proxy import FaultyProxy
 from tests.support.raw_contracts import signer
 from tests.support.world import World, cny
@@ -34,13 +34,13 @@ BALANCE = ("eth_getBalance", [signer(0).address, "latest"])
 
 
 @pytest.fixture(scope="module")
-def node() -> Iterator[Node]:
+def node() -> Iterator[LocalNode]:
     with start_node("anvil") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def running_proxy(node: Node) -> Iterator[FaultyProxy]:
+def running_proxy(node: LocalNode) -> Iterator[FaultyProxy]:
     with FaultyProxy(node.url).serving() as serving:
         yield serving
 

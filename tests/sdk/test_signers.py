@@ -113,7 +113,7 @@ DYNAMIC = st.fixed_dictionaries(
 KEY = st.integers(1, 2**128).map(lambda number: number.to_bytes(32, "big"))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(key=KEY, transaction=st.one_of(LEGACY, DYNAMIC))
 def test_sign_transaction_gives_the_bytes_of_eth_account_when_it_signs_by_itself(key, transaction):
     expected = bytes(Account.sign_transaction(dict(transaction), key).raw_transaction)
@@ -127,7 +127,7 @@ def test_sign_transaction_gives_the_bytes_of_eth_account_when_it_signs_by_itself
     assert transaction == before
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(transaction=st.one_of(LEGACY, DYNAMIC))
 def test_a_signed_transaction_reads_back_as_it_was_signed(transaction):
     signer = PrivateKeySigner.from_key(CANARY)

@@ -26,7 +26,7 @@ from tael import (
 )
 from tael.deployment import DeploymentPlan, deploy
 from tael.store import Store
-from tael.testing import Node
+from tael.testing import LocalNode
 from tests.support.canary.key import put_to_use
 
 CANARY = "issuer"
@@ -74,7 +74,7 @@ def hkd(text: str) -> Money:
 class World:
     """A deployed chain, its actors by role, and short ways to the usual steps."""
 
-    node: Node
+    node: LocalNode
     chain: Chain
     manifest: Manifest
     signers: dict[str, PrivateKeySigner]
@@ -188,13 +188,13 @@ def make_signers(mnemonic: str) -> dict[str, PrivateKeySigner]:
     return {role: PrivateKeySigner.from_key(key_of(mnemonic, role)) for role in ROLES}
 
 
-def fund(node: Node, address: str) -> None:
+def fund(node: LocalNode, address: str) -> None:
     """Give ether to a key that the node does not know."""
     method = "anvil_setBalance" if node.kind == "anvil" else "evm_setAccountBalance"
     node.rpc(method, address, hex(1_000 * ETHER_WEI))
 
 
-def build_world(node: Node) -> World:
+def build_world(node: LocalNode) -> World:
     chain = Chain.connect(node.url)
     signers = make_signers(node.mnemonic)
     fund(node, signers[CANARY].address)

@@ -6,7 +6,10 @@ import json
 
 import pytest
 
+from scripts import artifacts
 from scripts.mutation_tools import making, report
+from scripts.mutation_tools.branches import UnknownBranchError, branch_mutants
+from scripts.mutation_tools.compiling import QUICK, Compiler
 from scripts.mutation_tools.making import Mutant
 from scripts.mutation_tools.suite import Order, SuiteProcess
 
@@ -32,6 +35,87 @@ def test_patience(code):
         os.kill(os.getpid(), signal.SIGKILL)
 """
 FINE = {"first": 1, "second": 1}
+
+
+# The umlaut makes the compiler's bytes and Python's characters differ before everything else.
+TILL = """// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+// Kasse mit Rückgeld
+contract Till {
+    error Empty();
+    uint256 public total;
+    address public immutable owner;
+    constructor() { owner = msg.sender; }
+    function put(uint256 amount) external {
+        if (amount == 0) revert Empty();
+        total += amount;
+    }
+    function halves(uint256[] calldata parts) external pure returns (uint256 sum) {
+        for (uint256 i; i < parts.length; ++i) sum += parts[i] % 2 == 0 ? parts[i] / 2 : 0;
+    }
+    function allowed(bool rich, bool known, bool old) external pure returns (bool) {
+        return (rich && known) || old;
+    }
+}
+"""
+PUT = "function put(uint256 amount) external {"
+EMPTY = "if (amount == 0) revert Empty();"
+HALVES = "function halves(uint256[] calldata parts) external pure returns (uint256 sum) {"
+LOOP = "for (uint256 i; i < parts.length; ++i) sum += parts[i] % 2 == 0 ? parts[i] / 2 : 0;"
+ALLOWED = "function allowed(bool rich, bool known, bool old) external pure returns (bool) {"
+ANY_OF = "return (rich && known) || old;"
+BRANCHES = [
+    ("constructor() {", "{", "{ if (true) revert();"),
+    (PUT, "{", "{ revert();"),
+    (EMPTY, "amount == 0", "true"),
+    (EMPTY, "amount == 0", "false"),
+    (HALVES, "{", "{ revert();"),
+    (LOOP, "i < parts.length", "false"),
+    (LOOP, "i < parts.length", "i == 0 || i < parts.length"),
+    (LOOP, "parts[i] % 2 == 0", "true"),
+    (LOOP, "parts[i] % 2 == 0", "false"),
+    (ALLOWED, "{", "{ revert();"),
+    (ANY_OF, "old", "true"),
+    (ANY_OF, "old", "false"),
+    (ANY_OF, "rich", "true"),
+    (ANY_OF, "rich", "false"),
+    (ANY_OF, "known", "true"),
+    (ANY_OF, "known", "false"),
+]
+
+
+def mutants_of(text: str) -> list[str]:
+    compiled = artifacts.compile_contracts(
+        only=[], extra_sources={"contracts/Till.sol": text}, ast=True
+    )
+    return list(branch_mutants(text, compiled["sources"]["contracts/Till.sol"]["ast"]))
+
+
+def test_branch_mutants_stand_for_each_way_of_each_branch_when_made():
+    expected = [TILL.replace(line, line.replace(old, new)) for line, old, new in BRANCHES]
+    found = mutants_of(TILL)
+    assert found == expected
+    compiler = Compiler()
+    # One that does not compile would stand for nothing.
+    for text in found:
+        assert compiler.compile({"contracts/Till.sol": text}, "Till", QUICK), text
+    compiler.stop()
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        "assembly { if amount { sstore(0, amount) } }",
+        'require(amount > 1, "too little");',
+        "while (amount > 9) amount /= 2;",
+        "for (uint256 i = 1; i < amount; ++i) total += i;",
+        "for (uint256 i; i < amount; i += 2) total += i;",
+        "try this.halves(new uint256[](0)) { total = 1; } catch { total = 2; }",
+    ],
+)
+def test_branch_mutants_are_refused_when_a_branch_is_of_no_known_kind(unknown):
+    with pytest.raises(UnknownBranchError):
+        mutants_of(TILL.replace("total += amount;", unknown))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from tael.addresses import any_case_address, checksummed
+from tael.addresses import any_case_address
 from tael.chain.jsonrpc import Call, data_bytes, hash_text, quantity, split
 from tael.chain.node import Identity
 from tael.chain.node_errors import result_of, unavailable
@@ -305,49 +305,6 @@ class Chain:
         """What an address has to pay for gas, in wei."""
         balance = self._ask("eth_getBalance", any_case_address(address), "latest")
         return quantity(balance, bits=256)
-
-    def transaction(self, transaction_hash: str) -> Mapping[str, Any] | None:
-        """A transaction as the node gives it; None if it knows none of that hash.
-
-        Raises:
-            NodeUnavailableError: It is another one, or the node did not answer properly.
-        """
-        found = self._ask("eth_getTransactionByHash", transaction_hash)
-        if found is None:
-            return None
-        if not isinstance(found, dict) or hash_text(found.get("hash")) != transaction_hash.lower():
-            raise NodeUnavailableError(
-                f"the node gives no valid transaction {transaction_hash}; try again later"
-            )
-        return found
-
-    def unlocked_accounts(self) -> list[str]:
-        """The addresses whose keys the node itself holds, checksummed: a development chain's."""
-        accounts = self._ask("eth_accounts")
-        try:
-            return [checksummed(each) for each in accounts]
-        except (TypeError, ValueError) as error:
-            raise NodeUnavailableError(
-                "the node gives no valid accounts; try again later"
-            ) from error
-
-    def contract(self, name: str, address: str) -> Any:
-        """A web3 contract with the ABI that ships with the package."""
-        from tael.chain.web3_reads import contract_at
-
-        return contract_at(self, name, address)
-
-    def call(self, function: Any, **options: Any) -> Any:
-        """Call a web3 contract's function."""
-        from tael.chain.web3_reads import call
-
-        return call(self, function, **options)
-
-    def logs(self, addresses: Sequence[str], **options: Any) -> Iterator[Any]:
-        """Read logs through web3."""
-        from tael.chain.web3_reads import logs
-
-        return logs(self, addresses, **options)
 
     def read(self, request: Callable[[], Result]) -> Result:
         """Run something that only reads, and run it again while the node stumbles.

@@ -1,7 +1,7 @@
 """Local chains for tests, demonstrations and development."""
 
 from tael.errors import NodeError, NodeStartError
-from tael.testing.nodes import Node, start_node
+from tael.testing.nodes import LocalNode, start_node
 from tael.testing.programs import NodeKind, find_program
 
-__all__ = ["Node", "NodeError", "NodeKind", "NodeStartError", "find_program", "start_node"]
+__all__ = ["LocalNode", "NodeError", "NodeKind", "NodeStartError", "find_program", "start_node"]

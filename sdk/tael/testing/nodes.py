@@ -56,7 +56,7 @@ rm -rf "$scratch"
 
 
 @dataclass(frozen=True)
-class Node:
+class LocalNode:
     """A running local chain.
 
     Attributes:
@@ -240,7 +240,7 @@ def start_node(
     hardfork: str = "shanghai",
     arguments: Sequence[str] = (),
     log_folder: Path | None = None,
-) -> Iterator[Node]:
+) -> Iterator[LocalNode]:
     """Start a local chain, wait until it answers, and end it with the `with` block.
 
     The node is a process group of its own: Ctrl-C reaches this process first, which then ends the
@@ -291,7 +291,7 @@ def start_node(
     folder.mkdir(parents=True, exist_ok=True)
     process, log_file, url = _start(kind, command, port, folder)
     try:
-        node = Node(kind, url, chain_id, process.pid, log_file, mnemonic)
+        node = LocalNode(kind, url, chain_id, process.pid, log_file, mnemonic)
         reported = int(node.rpc("eth_chainId"), 16)
         if reported != chain_id:
             raise NodeStartError(f"{kind} reports chain id {reported} instead of {chain_id}.")

@@ -18,7 +18,7 @@ from eth_utils import keccak
 from tael import devnet
 from tael.chain import Chain, load
 from tael.rpc import request
-from tael.testing import Node, start_node
+from tael.testing import LocalNode, start_node
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -58,7 +58,7 @@ class Stage:
         world: The whole deployment, for clients of ours.
     """
 
-    node: Node
+    node: LocalNode
     chain: Chain
     token: str
     sender: str
@@ -189,7 +189,7 @@ def cpu_seconds() -> float:
     )
 
 
-def node_cpu_seconds(node: Node) -> float | None:
+def node_cpu_seconds(node: LocalNode) -> float | None:
     """Processor time of a node, from Linux' own files; None elsewhere."""
     if not Path("/proc/self/stat").exists():
         return None

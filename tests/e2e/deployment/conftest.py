@@ -4,6 +4,7 @@ import pytest
 
 from tael import Client
 from tael.chain import Chain
+from tael.contracts.calls import Contract
 from tael.deployment import deploy
 from tael.store import Store
 from tael.testing import start_node
@@ -42,10 +43,10 @@ def isolated(node, chain, manifest):
 
 
 @pytest.fixture
-def governance(chain, manifest):
-    return chain.contract("Governance", manifest.governance).functions
+def governance(manifest):
+    return Contract("Governance", manifest.governance)
 
 
 @pytest.fixture
-def token(chain, manifest):
-    return chain.contract("SettlementToken", manifest.token("CNY")).functions
+def token(manifest):
+    return Contract("SettlementToken", manifest.token("CNY"))

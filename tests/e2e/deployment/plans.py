@@ -24,10 +24,6 @@ def production_plan(**changes):
     return DeploymentPlan.from_dict(document)
 
 
-def call_data(function):
-    return bytes.fromhex(function._encode_transaction_data()[2:])
-
-
 def write_plan(path, plan):
     document = plan.to_dict()
     lines = []

@@ -6,6 +6,7 @@ import pytest
 
 from tael.addresses import created_address
 from tael.chain import Chain
+from tael.contracts.calls import Contract
 from tael.deployment import ROLES, deploy, verify
 from tael.errors import (
     CodeMismatchError,
@@ -14,6 +15,7 @@ from tael.errors import (
     OutcomeUnknownError,
 )
 from tael.manifest import Manifest
+from tael.rpc import call, request
 from tael.testing import start_node
 from tests.e2e.deployment.killing import SAVING, STEPS, killed
 from tests.e2e.deployment.plans import DEPLOYER, OPERATOR, OUTSIDER, production_plan
@@ -29,7 +31,7 @@ CREATED = ("governance", "CNY", "HKD", "escrow", "handover")
 
 
 def nonce_of(chain, who):
-    return chain.w3.eth.get_transaction_count(who.address)
+    return chain.transaction_count(who.address)
 
 
 @pytest.mark.threat("O12")
@@ -47,16 +49,16 @@ def test_deploy_is_complete_and_a_second_run_changes_nothing_when_on_any_chain(n
         assert verify(chain, manifest, plan) == []
         if name == "sepolia":
             digest = manifest.contracts["escrow"].transaction_hash
-            transaction = chain.w3.eth.get_transaction(digest)
-            assert transaction["type"] == 2
-            assert transaction["chainId"] == 11155111
+            transaction = request(chain, "eth_getTransactionByHash", digest)
+            assert transaction["type"] == "0x2"
+            assert transaction["chainId"] == hex(11155111)
         before = path.read_bytes()
         assert deploy(chain, DEPLOYER, plan, manifest_path=path) == manifest
         assert nonce_of(chain, DEPLOYER) == 5
         assert path.read_bytes() == before
-        governance = chain.contract("Governance", manifest.governance).functions
+        governance = Contract("Governance", manifest.governance)
         for role in ROLES:
-            assert chain.call(governance.hasRole(role.id, DEPLOYER.address)) == [False, 0]
+            assert call(chain, governance, "hasRole", role.id, DEPLOYER.address) == (False, 0)
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from tael.chain import Chain
+from tael.contracts.calls import Contract
 from tael.deployment import verify
 from tael.devnet import BANKS, running
 from tael.errors import SigningKeyError
 from tael.manifest import Manifest
+from tael.rpc import call
 from tael.signers import PrivateKeySigner
 from tael.testing import start_node
 from tests.e2e.deployment.commands import environment, run, script
@@ -24,10 +26,10 @@ def test_devnet_is_funded_when_running(kind):
     with running(kind) as devnet:
         assert set(devnet.banks) == set(BANKS)
         for currency in ("CNY", "HKD"):
-            token = devnet.chain.contract("SettlementToken", devnet.manifest.token(currency))
+            token = Contract("SettlementToken", devnet.manifest.token(currency))
             for bank in devnet.banks.values():
-                assert devnet.chain.call(token.functions.balanceOf(bank.address)) == 1_000_000_000
-            assert devnet.chain.call(token.functions.totalSupply()) == 4_000_000_000
+                assert call(devnet.chain, token, "balanceOf", bank.address) == 1_000_000_000
+            assert call(devnet.chain, token, "totalSupply") == 4_000_000_000
         assert verify(devnet.chain, devnet.manifest) == []
         assert Manifest.load(devnet.manifest_path) == devnet.manifest
         assert len(devnet.spare) == 14

@@ -11,7 +11,7 @@ from tael.contracts.registry import REGISTRY
 from tael.deployment import ROLES, verify
 from tael.deployment.plan import ROLE_BY_NAME
 from tael.errors import ContractRevertedError, NotPermittedError, WrongStateError, WrongTimeError
-from tael.rpc import request
+from tael.rpc import call, request
 from tests.e2e.deployment.plans import (
     ADMIN,
     BANK,
@@ -21,7 +21,6 @@ from tests.e2e.deployment.plans import (
     GUARDIAN,
     OPERATOR,
     OUTSIDER,
-    call_data,
 )
 from tests.support.sending import order, outbox_on
 
@@ -51,9 +50,9 @@ def refusal_of(chain, address, entry):
     data = keccak(text=signature_of(entry))[:4] + encode(
         [canonical(each) for each in entry["inputs"]], [default(each) for each in entry["inputs"]]
     )
-    call = {"from": OUTSIDER.address, "to": address, "data": "0x" + data.hex()}
+    asked = {"from": OUTSIDER.address, "to": address, "data": "0x" + data.hex()}
     try:
-        request(chain, "eth_call", call, "latest")
+        request(chain, "eth_call", asked, "latest")
     except ContractRevertedError as refusal:
         return refusal.name
     return ""
@@ -100,32 +99,33 @@ def test_each_function_belongs_to_one_role():
 @pytest.mark.threat("O12")
 @pytest.mark.threat("C44")
 def test_the_deployer_is_refused_everywhere_when_deployed(chain, manifest, governance, token):
-    for function in (
-        token.admit(OUTSIDER.address),
-        token.issue(OPERATOR.address, 1, b"\1" * 32),
-        token.pause(),
-        token.admitModule(OUTSIDER.address),
-        token.forceTransfer(OPERATOR.address, OPERATOR.address, 0, bytes(32)),
-        governance.grantRole(0, DEPLOYER.address, 0),
-        governance.setTargetFunctionRole(manifest.escrow, [b"\0" * 4], 0),
-        governance.updateAuthority(manifest.escrow, DEPLOYER.address),
-        governance.execute(manifest.token("CNY"), call_data(token.pause())),
-        governance.schedule(manifest.token("CNY"), call_data(token.unpause()), 0),
+    pause, unpause = (token.function(name).encode() for name in ("pause", "unpause"))
+    for contract, name, *arguments in (
+        (token, "admit", OUTSIDER.address),
+        (token, "issue", OPERATOR.address, 1, b"\1" * 32),
+        (token, "pause"),
+        (token, "admitModule", OUTSIDER.address),
+        (token, "forceTransfer", OPERATOR.address, OPERATOR.address, 0, bytes(32)),
+        (governance, "grantRole", 0, DEPLOYER.address, 0),
+        (governance, "setTargetFunctionRole", manifest.escrow, [b"\0" * 4], 0),
+        (governance, "updateAuthority", manifest.escrow, DEPLOYER.address),
+        (governance, "execute", token.address, pause),
+        (governance, "schedule", token.address, unpause, 0),
     ):
         with pytest.raises(NotPermittedError):
-            chain.call(function, sender=DEPLOYER.address)
+            call(chain, contract, name, *arguments, sender=DEPLOYER.address)
 
 
 def test_roles_act_at_once_where_nothing_can_be_hurt(chain, token):
-    assert chain.call(token.admit(BANK.address), sender=OPERATOR.address) == []
-    assert chain.call(token.pause(), sender=GUARDIAN.address) == []
+    assert call(chain, token, "admit", BANK.address, sender=OPERATOR.address) == ()
+    assert call(chain, token, "pause", sender=GUARDIAN.address) == ()
 
 
 @pytest.mark.threat("C44")
 def test_a_controller_waits_when_it_wants_to_change_something(
     node, chain, manifest, token, isolated
 ):
-    data, target = call_data(token.admitModule(OUTSIDER.address)), manifest.token("CNY")
+    data, target = token.function("admitModule").encode(OUTSIDER.address), token.address
     with pytest.raises(WrongStateError) as refused:
         outbox_on(chain).send(CONTROLLER, order(CONTROLLER, target, data))
     assert refused.value.name == "AccessManagerNotScheduled"
@@ -145,7 +145,7 @@ def test_a_controller_waits_when_it_wants_to_change_something(
     node.mine(timestamp=operation.ready_at)
     assert [each.state for each in controller.scheduled()] == ["ready"]
     controller.execute(operation, reference="in-time")
-    assert chain.call(token.isModule(OUTSIDER.address))
+    assert call(chain, token, "isModule", OUTSIDER.address)
     assert controller.scheduled() == []
     (finding,) = verify(chain, manifest)
     assert (finding.subject, finding.expected, finding.actual) == (
@@ -213,7 +213,7 @@ def test_the_guardian_cannot_keep_itself_in_office(node, chain, manifest, govern
 @pytest.mark.threat("C44")
 def test_the_last_administrator_cannot_leave(chain, manifest, governance):
     with pytest.raises(WrongStateError) as refused:
-        chain.call(governance.renounceRole(0, ADMIN.address), sender=ADMIN.address)
+        call(chain, governance, "renounceRole", 0, ADMIN.address, sender=ADMIN.address)
     assert refused.value.name == "LastAdmin"
 
 
@@ -222,9 +222,9 @@ def test_delays_count_in_the_end_when_set_at_deployment(
     node, chain, manifest, governance, isolated
 ):
     registrar = ROLE_BY_NAME["REGISTRAR"].id
-    assert chain.call(governance.getRoleGrantDelay(registrar)) == 0
-    assert chain.call(governance.getTargetAdminDelay(manifest.escrow)) == 0
+    assert call(chain, governance, "getRoleGrantDelay", registrar) == 0
+    assert call(chain, governance, "getTargetAdminDelay", manifest.escrow) == 0
     node.advance_time(5 * DAY + 1)
-    assert chain.call(governance.getRoleGrantDelay(registrar)) == 2 * DAY
-    assert chain.call(governance.getTargetAdminDelay(manifest.escrow)) == 2 * DAY
+    assert call(chain, governance, "getRoleGrantDelay", registrar) == 2 * DAY
+    assert call(chain, governance, "getTargetAdminDelay", manifest.escrow) == 2 * DAY
     assert verify(chain, manifest) == []

@@ -3,7 +3,7 @@
 import pytest
 
 from tael.errors import OutcomeUnknownError, UnknownRevertError, WrongStateError
-from tael.journal import State
+from tael.journal import WriteState
 from tests.journal.sending.sending import PAUSED, deploy, send
 from tests.support.raw_contracts import ONCE_THEN_FOREVER, once, signer
 from tests.support.sending import order, outbox_on
@@ -66,5 +66,5 @@ def test_the_reason_is_asked_for_until_a_node_tells_it(proxy, chain, overtaken):
     def kept():
         return outbox.journal.find(what.participant, what.reference)
 
-    wait_until(lambda: kept().state is State.REFUSED)
+    wait_until(lambda: kept().state is WriteState.REFUSED)
     assert (kept().refusal, kept().transaction_hash) == (PAUSED, unknown.value.transaction_hash)

@@ -9,19 +9,19 @@ import pytest
 
 from tael.chain import node as node_module
 from tael.chain import node_selection as selection_module
-from tael.testing import Node, start_node
+from tael.testing import LocalNode, start_node
 from tests.sdk.failover.connecting import CHAIN_ID
 from tests.support.faulty_proxy import FaultyProxy
 
 
 @pytest.fixture(scope="module")
-def node() -> Iterator[Node]:
+def node() -> Iterator[LocalNode]:
     with start_node("anvil", chain_id=CHAIN_ID) as running:
         yield running
 
 
 @pytest.fixture
-def proxies(node: Node) -> Iterator[list[FaultyProxy]]:
+def proxies(node: LocalNode) -> Iterator[list[FaultyProxy]]:
     with ExitStack() as stack:
         yield [stack.enter_context(FaultyProxy(node.url).serving()) for _ in range(3)]
 

@@ -14,7 +14,7 @@ from tael.errors import (
     DisagreementError,
     NodeUnavailableError,
 )
-from tael.testing import Node
+from tael.testing import LocalNode
 from tests.sdk.failover.connecting import CHAIN_ID, connect, rest, standings
 from tests.support.faulty_proxy import FaultyProxy
 from tests.support.raw_contracts import ECHO, creation, signer
@@ -33,7 +33,7 @@ def test_connect_refuses_when_more_must_agree_than_there_are(proxies: list[Fault
 
 @pytest.mark.threat("S11")
 def test_send_takes_no_other_receipt_and_no_other_address_when_a_node_lies(
-    proxies: list[FaultyProxy], node: Node
+    proxies: list[FaultyProxy], node: LocalNode
 ) -> None:
     outbox, who = outbox_on(connect(proxies[:1], retry_seconds=1.0)), signer(0)
     first = outbox.send(who, order(who, None, creation(ECHO)))
@@ -53,7 +53,7 @@ def test_send_takes_no_other_receipt_and_no_other_address_when_a_node_lies(
 
 @pytest.mark.threat("S11")
 def test_agree_takes_what_enough_nodes_say_when_one_lies(
-    proxies: list[FaultyProxy], node: Node
+    proxies: list[FaultyProxy], node: LocalNode
 ) -> None:
     chain = connect(proxies, agreement=2, retry_seconds=0.1)
     receipt = send(chain, signer(0), None, creation(ECHO))
@@ -84,7 +84,7 @@ def test_agree_takes_what_enough_nodes_say_when_one_lies(
 @pytest.mark.threat("S10")
 @pytest.mark.threat("S11")
 def test_height_is_what_enough_nodes_have_reached_when_one_claims_more_or_less(
-    proxies: list[FaultyProxy], node: Node
+    proxies: list[FaultyProxy], node: LocalNode
 ) -> None:
     chain = connect(proxies, agreement=2, retry_seconds=0.1)
     node.mine(5)
@@ -118,7 +118,7 @@ def test_height_is_nothing_when_a_node_knows_no_such_block(
 
 @pytest.mark.threat("S11")
 def test_agree_refuses_when_the_nodes_contradict_each_other(
-    proxies: list[FaultyProxy], node: Node
+    proxies: list[FaultyProxy], node: LocalNode
 ) -> None:
     chain = connect(proxies, agreement=2, retry_seconds=0.2)
     for index, proxy in enumerate(proxies):
@@ -155,7 +155,7 @@ def test_agree_is_unavailable_when_too_few_answer(proxies: list[FaultyProxy]) ->
 
 
 def test_agree_counts_a_node_that_is_behind_when_it_has_the_block(
-    proxies: list[FaultyProxy], node: Node
+    proxies: list[FaultyProxy], node: LocalNode
 ) -> None:
     chain = connect(proxies[:2], agreement=2, retry_seconds=0.1)
     at = proxies[1].freeze()

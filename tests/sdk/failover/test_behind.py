@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import pytest
 
 from tael.chain import node as node_module
 from tael.errors import NodeUnavailableError
-from tael.rpc import exchange
-from tael.testing import Node
+from tael.rpc import exchange, request
+from tael.testing import LocalNode
 from tests.sdk.failover.connecting import connect, rest, standings
 from tests.support.faulty_proxy import FaultyProxy
 from tests.support.raw_contracts import ECHO, creation, signer
@@ -19,7 +18,7 @@ from tests.support.sending import send
 
 @pytest.mark.threat("S12")
 def test_a_stale_node_is_passed_over_when_others_are_ahead(
-    proxies: list[FaultyProxy], node: Node
+    proxies: list[FaultyProxy], node: LocalNode
 ) -> None:
     chain = connect(proxies)
     at = proxies[0].freeze()
@@ -40,7 +39,7 @@ def test_a_stale_node_is_passed_over_when_others_are_ahead(
 @pytest.mark.threat("S12")
 @pytest.mark.parametrize("ask", ["eth_blockNumber", "eth_getBlockByNumber"])
 def test_an_answer_is_not_believed_when_it_is_behind_one_that_was(
-    proxies: list[FaultyProxy], node: Node, ask: str
+    proxies: list[FaultyProxy], node: LocalNode, ask: str
 ) -> None:
     chain = connect(proxies)
     at = proxies[0].freeze()
@@ -57,10 +56,9 @@ def test_an_answer_is_not_believed_when_it_is_behind_one_that_was(
 
 @pytest.mark.threat("S12")
 def test_read_is_unavailable_when_only_a_stale_node_is_left(
-    proxies: list[FaultyProxy], node: Node
+    proxies: list[FaultyProxy], node: LocalNode
 ) -> None:
     chain = connect(proxies[:2])
-    checked: Any = signer(3).address
     proxies[1].freeze()
     receipt = send(chain, signer(3), None, creation(ECHO))
     node.mine(10)
@@ -68,15 +66,15 @@ def test_read_is_unavailable_when_only_a_stale_node_is_left(
     proxies[0].down()
     # The nonce it would tell is an old one: two transactions would share it.
     with pytest.raises(NodeUnavailableError, match=r"is at block \d+, another was at"):
-        chain.read(lambda: chain.w3.eth.get_transaction_count(checked))
+        request(chain, "eth_getTransactionCount", signer(3).address, "latest")
     proxies[1].thaw()
-    count = chain.read(lambda: chain.w3.eth.get_transaction_count(checked))
-    assert count == int(node.rpc("eth_getTransactionCount", signer(3).address, "latest"), 16)
+    count = request(chain, "eth_getTransactionCount", signer(3).address, "latest")
+    assert count == node.rpc("eth_getTransactionCount", signer(3).address, "latest")
 
 
 @pytest.mark.threat("S12")
 def test_what_an_exchange_shows_is_held_against_the_next_node(
-    proxies: list[FaultyProxy], node: Node
+    proxies: list[FaultyProxy], node: LocalNode
 ) -> None:
     chain = connect(proxies[:2])
     proxies[1].freeze()
@@ -92,7 +90,7 @@ def test_what_an_exchange_shows_is_held_against_the_next_node(
 
 @pytest.mark.threat("S12")
 def test_a_node_that_stands_still_is_passed_over_when_another_goes_on(
-    proxies: list[FaultyProxy], node: Node, monkeypatch: pytest.MonkeyPatch
+    proxies: list[FaultyProxy], node: LocalNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(node_module, "STALL_SECONDS", 0.5)
     chain = connect(proxies[:2], stale_blocks=1000)
@@ -113,7 +111,7 @@ def test_a_node_that_stands_still_is_passed_over_when_another_goes_on(
 
 
 def test_nodes_are_used_again_when_the_chain_itself_went_back(
-    proxies: list[FaultyProxy], node: Node
+    proxies: list[FaultyProxy], node: LocalNode
 ) -> None:
     before = node.snapshot()
     chain = connect(proxies)
@@ -127,7 +125,7 @@ def test_nodes_are_used_again_when_the_chain_itself_went_back(
 
 @pytest.mark.threat("S11")
 def test_a_claimed_block_is_forgotten_when_most_nodes_do_not_have_it(
-    proxies: list[FaultyProxy], node: Node
+    proxies: list[FaultyProxy], node: LocalNode
 ) -> None:
     for count in (2, 3):
         chain = connect(proxies[:count])

@@ -10,20 +10,20 @@ import pytest
 from tael.chain import Chain
 from tael.errors import NetworkMismatchError, NodeUnavailableError
 from tael.rpc import exchange, request
-from tael.testing import Node, start_node
+from tael.testing import LocalNode, start_node
 from tests.sdk.failover.connecting import CHAIN_ID, connect, rest, standings
 from tests.support.faulty_proxy import FaultyProxy
 
 
 @pytest.fixture(scope="module")
-def elsewhere() -> Iterator[Node]:
+def elsewhere() -> Iterator[LocalNode]:
     """Another chain that has the same number."""
     with start_node("anvil", chain_id=CHAIN_ID, arguments=("--timestamp", "1700000000")) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def foreign() -> Iterator[Node]:
+def foreign() -> Iterator[LocalNode]:
     """A chain of another number."""
     with start_node("anvil", chain_id=5) as running:
         yield running
@@ -34,7 +34,7 @@ def foreign() -> Iterator[Node]:
 def test_a_node_of_another_chain_is_left_out_when_there_are_others(
     proxies: list[FaultyProxy], other: str, request: pytest.FixtureRequest, caplog: Any
 ) -> None:
-    stranger: Node = request.getfixturevalue(other)
+    stranger: LocalNode = request.getfixturevalue(other)
     stranger.mine(50)
     genesis = Chain.connect(proxies[0].url).genesis_hash
     with FaultyProxy(stranger.url).serving() as strange:
@@ -56,7 +56,7 @@ def test_a_node_of_another_chain_is_left_out_when_there_are_others(
 @pytest.mark.threat("S11")
 @pytest.mark.threat("O05")
 def test_a_node_that_comes_back_as_another_chain_is_refused(
-    proxies: list[FaultyProxy], elsewhere: Node
+    proxies: list[FaultyProxy], elsewhere: LocalNode
 ) -> None:
     alone, two = connect(proxies[:1]), connect(proxies[:2])
     proxies[0].down()

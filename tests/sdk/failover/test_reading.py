@@ -10,7 +10,7 @@ import pytest
 from tael.chain import node_selection as selection_module
 from tael.errors import NodeUnavailableError
 from tael.rpc import exchange, request, request_many
-from tael.testing import Node
+from tael.testing import LocalNode
 from tests.sdk.failover.connecting import CHAIN_ID, connect, rest, standings
 from tests.support.faulty_proxy import FaultyProxy
 
@@ -21,7 +21,7 @@ from tests.support.faulty_proxy import FaultyProxy
     "fault", ["html", "truncate", "429", "503", "drop_before", "drop_after", "busy", "slow"]
 )
 def test_read_goes_to_the_next_node_when_the_first_fails(
-    proxies: list[FaultyProxy], node: Node, fault: str, ask: str
+    proxies: list[FaultyProxy], node: LocalNode, fault: str, ask: str
 ) -> None:
     chain = connect(proxies)
     asks: dict[str, Callable[[], int]] = {
@@ -114,7 +114,7 @@ def test_connect_takes_what_answers_when_some_are_down(proxies: list[FaultyProxy
         connect(proxies)
 
 
-def test_one_node_is_asked_nothing_more_than_what_is_asked(node: Node) -> None:
+def test_one_node_is_asked_nothing_more_than_what_is_asked(node: LocalNode) -> None:
     with FaultyProxy(node.url).serving() as proxy:
         chain = connect([proxy])
         before = sum(proxy.requests.values())

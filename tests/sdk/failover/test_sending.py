@@ -8,7 +8,7 @@ import pytest
 
 from tael.errors import NodeUnavailableError
 from tael.rpc import exchange
-from tael.testing import Node
+from tael.testing import LocalNode
 from tests.sdk.failover.connecting import connect
 from tests.support.faulty_proxy import FaultyProxy
 from tests.support.raw_contracts import ECHO, creation, signer
@@ -40,7 +40,7 @@ def test_a_transaction_is_handed_to_one_node_when_that_fails(
 
 
 @pytest.mark.threat("S12")
-def test_send_succeeds_when_nodes_fail_in_turn(proxies: list[FaultyProxy], node: Node) -> None:
+def test_send_succeeds_when_nodes_fail_in_turn(proxies: list[FaultyProxy], node: LocalNode) -> None:
     chain = connect(proxies, retry_seconds=5.0)
     outbox, who = outbox_on(chain, wait_seconds=20), signer(2)
     count = int(node.rpc("eth_getTransactionCount", signer(2).address, "latest"), 16)

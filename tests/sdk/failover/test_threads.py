@@ -27,7 +27,7 @@ def test_every_thread_gets_its_answer_when_nodes_come_and_go(
         for turn in range(40):
             data = "0x" + bytes([thread, turn]).hex()
             one = request(chain, "web3_sha3", data)
-            two = chain.read(lambda d=data: chain.w3.provider.make_request("web3_sha3", [d]))
+            two = chain.read(lambda d=data: chain.nodes.ask("web3_sha3", [d]))
             assert one == two["result"]
         return thread
 

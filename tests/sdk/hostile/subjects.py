@@ -230,7 +230,6 @@ _VALUES: Mapping[str, Callable[[Stage], Any]] = {
     ],
     "address": lambda s: s.world.manifest.escrow,
     "slot": lambda _: 4,
-    "transaction_hash": lambda s: s.world.manifest.contracts["escrow"].transaction_hash,
     "request": lambda s: s.chain.head,
     # History
     "topics": lambda _: (),

@@ -141,13 +141,14 @@ def test_only_errors_of_the_package_come_out_when_the_file_is_broken(
     file = tmp_path / "store.db"
     store = Store.open(file)
     stage = staged(world, store)
+    before = nonces(world)
+    if broken is not locked:
+        store.engine.dispose()  # what is open goes on with the file that it opened
     with broken(file):
-        prepared = nonces(world)
         typed, wrong = outcomes(stage)
     assert wrong == {}
-    expected = WRITES if broken is locked else WRITES | READS_OF_A_STORE
-    assert expected <= typed
-    assert len(prepared) == len(nonces(world))
+    assert typed >= (WRITES if broken is locked else WRITES | READS_OF_A_STORE)
+    assert nonces(world) == before
     stage.close()
     store.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -12,11 +13,12 @@ from tael import Chain
 from tael.errors import TaelError
 from tael.store import Store
 from tests.sdk.hostile.subjects import CASES, PUBLIC, SERVICES, Case, Stage
+from tests.support.cli_runner import CommandLine
 from tests.support.hostile_node import GARBAGE, HostileNode
 from tests.support.world import World, isolated
 
 KINDS = tuple(GARBAGE)
-KINDS_PER_METHOD = 9
+KINDS_PER_METHOD = 6
 """For each method that is asked; another method of the package asks it with the next ones."""
 
 
@@ -84,6 +86,7 @@ def test_every_service_of_a_client_is_among_the_subjects(stage: Stage) -> None:
     assert len({case.name for case in CASES}) == len(CASES) > 70
 
 
+@pytest.mark.slow
 @pytest.mark.threat("S11")
 @pytest.mark.threat("S13")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -111,3 +114,40 @@ def test_only_errors_of_the_package_come_out_when_the_node_answers_garbage(
     hostile.behave()
     assert wrong == []
     assert others_errors == []
+
+
+@pytest.mark.threat("S11")
+@pytest.mark.parametrize("kind", KINDS)
+def test_connecting_fails_by_name_when_the_node_answers_garbage(
+    hostile: HostileNode, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("tael.chain.connection.CONNECT_RETRY_SECONDS", 0.0)
+    for seed, method in enumerate(("*", "eth_getBlockByNumber", "web3_clientVersion")):
+        hostile.garble(method, GARBAGE[kind], seed=seed)
+        # A name may be anything at all, and a block may have more fields than are read.
+        with contextlib.suppress(TaelError):
+            Chain.connect(hostile.url, timeout_seconds=2.0)
+    hostile.behave()
+
+
+@pytest.mark.threat("S11")
+@pytest.mark.parametrize("method", ["*", "eth_call", "eth_getCode", "eth_getBalance"])
+def test_doctor_tells_what_is_wrong_when_the_node_answers_garbage(
+    hostile_world: World,
+    hostile: HostileNode,
+    tael: CommandLine,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+) -> None:
+    monkeypatch.setattr("tael.chain.connection.CONNECT_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("tael.chain.connection.RETRY_SECONDS", 0.0)
+    tael.on(hostile_world, "issuer").set(TAEL_RPC_URL=hostile.url)
+    places = {"*": 0, "eth_call": 1, "eth_getCode": 2, "eth_getBalance": 3}
+    for number, kind in enumerate(KINDS):
+        if method != "*" and number % 3 != places[method] % 3:
+            continue
+        hostile.garble(method, GARBAGE[kind], seed=number)
+        result = tael("doctor")
+        assert result.code in (0, 1, 2, 3), (kind, result)
+        assert "Traceback" not in result.out + result.err
+    hostile.behave()

@@ -227,7 +227,7 @@ def measure_depth(item: ber.BerObject) -> int:
     return 1 + max(map(measure_depth, item.value)) if isinstance(item.value, tuple) else 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(objects=st.lists(BER_OBJECTS, max_size=3))
 def test_decode_gives_equal_objects_when_encoded(objects: list[ber.BerObject]) -> None:
     encoded = ber.encode(objects)
@@ -238,14 +238,12 @@ def test_decode_gives_equal_objects_when_encoded(objects: list[ber.BerObject]) -
         assert ber.decode(encoded, Findings(strict=True)) == objects
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.binary(max_size=120))
 def test_read_consumer_is_total_when_any_bytes(data: bytes) -> None:
     for text in (base64.b64encode(data).decode(), encode(FORMAT) + base64.b64encode(data).decode()):
-        try:
-            qr.read_consumer(text)
-        except errors.QrError:
-            continue
+        # What is read strictly is read leniently too, and no other error than ours is raised.
+        assert judge(text) in (BOTH, STRICT, NEITHER)
 
 
 @pytest.mark.threat("Q08")

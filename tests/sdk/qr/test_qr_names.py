@@ -107,7 +107,7 @@ def test_find_name_danger_tells_when_characters_deceive(name: str, dangerous: bo
 
 
 @pytest.mark.threat("Q15")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(text=ANY_TEXT)
 def test_escape_shows_every_hidden_character_when_any_text(text: str) -> None:
     """Q15: one line, nothing hidden, no markup; and still unambiguous."""
@@ -133,7 +133,7 @@ def test_escape_leaves_nothing_active_when_injected() -> None:
     assert "\u202e" not in described["error"]["message"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(text=ANY_TEXT)
 def test_compute_skeleton_is_total_and_stable_when_any_text(text: str) -> None:
     assert isinstance(qr.compute_skeleton(text), str)

@@ -169,7 +169,7 @@ def spoil(text: str) -> st.SearchStrategy[str]:
 MERCHANT_PAYLOADS = [v["payload"] for v in VECTORS if v["payload"].startswith("0002")]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     source=st.text(st.characters(blacklist_categories=()))
     | st.binary()

@@ -509,7 +509,7 @@ def test_sign_gives_one_code_when_the_key_signs_digests_or_messages(merchant: Me
     assert ours.sign_static() == merchant.sign_static()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_verify_refuses_when_any_signed_character_is_changed(data: st.DataObject) -> None:
     merchant = make_merchant(0x11, "BEST TRANSPORT")

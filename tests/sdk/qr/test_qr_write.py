@@ -69,7 +69,7 @@ CODES = st.builds(
 
 
 @pytest.mark.threat("Q16")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(code=CODES)
 def test_read_gives_equal_code_when_written(code: qr.MerchantCode) -> None:
     """Q16: read(write(x)) == x, and write(read(s)) == s for what write made."""

@@ -1,1 +1,0 @@
-"""Branch coverage of the contracts: markers in the source, and call traces that show them."""
