@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tael.index.logs import Values
     from tael.index.rows import IndexedContract
 
-JAR = ContractKind(name="Jar", key="jar", number=200, verbs=(), constructor=lambda _: ())
+JAR = ContractKind(name="Jar", key="jar", number=250, verbs=(), constructor=lambda _: ())
 FILL = ModuleMovementKind(200, "fill jar")
 EMPTY = ModuleMovementKind(201, "empty jar")
 GIVE = ModuleMovementKind(202, "give from jar")
