@@ -104,8 +104,8 @@ def register(
     """Have a class apply the events of a kind of contract; its methods say which they handle.
 
     Raises:
-        ValueError: The kind's name or number has handlers, an event is told twice, or one with a handler has data
-            whose size varies.
+        ValueError: The kind's name or number has handlers, an event is told twice, or one with a
+            handler has data whose size varies.
     """
 
     def add(cls: _Class) -> _Class:
