@@ -16,10 +16,10 @@ from tael.index.handlers import ContractEvents, handles, register
 
 if TYPE_CHECKING:
     from tael.index.entries import Entries
-    from tael.index.handlers import Values
+    from tael.index.logs import Values
     from tael.index.rows import IndexedContract
 
-JAR = ContractKind(name="Jar", key="jar", number=200, verbs=(), constructor=lambda _: ())
+JAR = ContractKind(name="Jar", key="jar", number=250, verbs=(), constructor=lambda _: ())
 FILL = ModuleMovementKind(200, "fill jar")
 EMPTY = ModuleMovementKind(201, "empty jar")
 GIVE = ModuleMovementKind(202, "give from jar")

@@ -104,8 +104,8 @@ def register(
     """Have a class apply the events of a kind of contract; its methods say which they handle.
 
     Raises:
-        ValueError: The kind has handlers, an event is told twice, or one with a handler has data
-            whose size varies.
+        ValueError: The kind's name or number has handlers, an event is told twice, or one with a
+            handler has data whose size varies.
     """
 
     def add(cls: _Class) -> _Class:
@@ -114,9 +114,10 @@ def register(
             for name, method in vars(cls).items()
             if "handled_event" in getattr(method, "__dict__", ())
         }
-        known = _REGISTERED.get(kind.name)
-        if known is not None and known.make.__qualname__ != cls.__qualname__:
-            raise ValueError(f"{kind.name} has handlers already: {known.make.__qualname__}")
+        for known in _REGISTERED.values():
+            is_taken = kind.name == known.kind.name or kind.number == known.kind.number
+            if is_taken and known.make.__qualname__ != cls.__qualname__:
+                raise ValueError(f"{kind.name} has the name or number of {known.kind.name}")
         for event in methods:
             if event in without_effect:
                 raise ValueError(f"{event.__name__} has a handler and is said to have no effect")

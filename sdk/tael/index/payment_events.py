@@ -19,9 +19,8 @@ from tael.index.logs import pack_number
 from tael.index.movement_kinds import MovementKind
 
 if TYPE_CHECKING:
-    from tael.index.accounts import Account
     from tael.index.entries import Entries
-    from tael.index.handlers import Values
+    from tael.index.logs import Values
     from tael.index.rows import IndexedContract
 
 __all__ = ["LATER", "OPENING", "PaymentEvents"]
@@ -72,7 +71,8 @@ class PaymentEvents(ContractEvents):
         """An amount is held for a payment."""
         payment = self._open(values, is_charged=False)
         amount, number = payment.amount, payment.number
-        self._hold(payment.issuer, amount)
+        held, own = payment.issuer.escrowed, self._escrow
+        held[own] = held.get(own, 0) + amount
         self.entries.pay(
             payment.issuer, _AUTHORIZE, payment.acquirer, -amount, amount, number, amount, 0
         )
@@ -171,7 +171,7 @@ class PaymentEvents(ContractEvents):
         fee = total * bps // BPS - before * bps // BPS
         net = gross - interchange - fee
         if kind == _CAPTURE:
-            self._hold(issuer, -gross)
+            issuer.escrowed[self._escrow] -= gross
             entries.pay(issuer, kind, acquirer, interchange, -gross, number, gross, interchange)
         else:
             entries.pay(issuer, kind, acquirer, interchange - gross, 0, number, gross, interchange)
@@ -195,12 +195,8 @@ class PaymentEvents(ContractEvents):
         payment.voided = total
         number = payment.number
         self.entries.rows.changed[number] = payment
-        self._hold(payment.issuer, -amount)
+        payment.issuer.escrowed[self._escrow] -= amount
         self.entries.pay(payment.issuer, kind, payment.acquirer, amount, -amount, number, amount, 0)
-
-    def _hold(self, issuer: Account, change: int) -> None:
-        escrowed, own = issuer.escrowed, self._escrow
-        escrowed[own] = escrowed.get(own, 0) + change
 
     def _find(self, id_: bytes) -> Payment:
         payment = self._accounts.payments.get(id_)

@@ -18,7 +18,7 @@ from tael.index.movement_kinds import MovementKind
 
 if TYPE_CHECKING:
     from tael.index.entries import Entries
-    from tael.index.handlers import Values
+    from tael.index.logs import Values
     from tael.index.rows import IndexedContract
 
 __all__ = ["TokenEvents"]
