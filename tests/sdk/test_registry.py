@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import typing
 from importlib import import_module
 from pathlib import Path
@@ -30,7 +31,9 @@ SERVICES = {
     "directory": Directory,
     "payments": Payments,
 }
-GAS = Path(__file__).resolve().parent.parent / "bench" / "gas_expected.json"
+ROOT = Path(__file__).resolve().parents[2]
+GAS = ROOT / "tests" / "bench" / "gas_expected.json"
+CONTRACTS = ROOT / "contracts"
 
 # Other ways into a verb that has a row.
 WAYS = {
@@ -146,6 +149,17 @@ def test_a_verb_stands_for_one_effect() -> None:
 def test_the_role_of_a_row_is_one_of_governance(kind: ContractKind, row: VerbRow) -> None:
     assert row.role is None or row.role in ROLE_BY_NAME
     assert row.role is None or row.delegate is None
+
+
+def test_the_delegate_of_a_row_is_the_one_that_the_contract_asks_for() -> None:
+    asked = {}
+    for source in (CONTRACTS / "PaymentEscrow.sol", CONTRACTS / "Directory.sol"):
+        for text in source.read_text().split("\n    function ")[1:]:
+            found = set(re.findall(r"Verbs\.([A-Z]+)", text)) - {"ALL"}
+            if found:
+                (asked[text.partition("(")[0]],) = found
+    rows = {row.function: row.delegate for _, row in ROWS if row.delegate is not None}
+    assert {function: delegate.name for function, delegate in rows.items()} == asked
 
 
 def test_gas_bounds_leave_room_above_what_is_measured() -> None:

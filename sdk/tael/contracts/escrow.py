@@ -174,9 +174,17 @@ PAYMENT_ESCROW = ContractKind(
             effect=SETS_STATE,
             service="directory.set_delegate",
             command=None,
+            gas=None,
         ),
-        VerbRow(function="admitToken", effect=None, service=None, command=None, role="CONTROLLER"),
+        VerbRow(
+            function="admitToken",
+            effect=None,
+            service=None,
+            command=None,
+            gas=None,
+            role="CONTROLLER",
+        ),
         # Governance alone
-        VerbRow(function="setAuthority", effect=None, service=None, command=None),
+        VerbRow(function="setAuthority", effect=None, service=None, command=None, gas=None),
     ),
 )

@@ -14,7 +14,7 @@ def _constructor(site: Site) -> tuple[object, ...]:
 
 def _announced(function: str, role: str | None = "ADMINISTRATION") -> VerbRow:
     """A function of the manager itself: sent by `operations.schedule` and `execute`."""
-    return VerbRow(function=function, effect=None, service=None, command=None, role=role)
+    return VerbRow(function=function, effect=None, service=None, command=None, gas=None, role=role)
 
 
 GOVERNANCE = ContractKind(
@@ -24,10 +24,26 @@ GOVERNANCE = ContractKind(
     constructor=_constructor,
     verbs=(
         VerbRow(
-            function="schedule", effect=SETS_STATE, service="operations.schedule", command=None
+            function="schedule",
+            effect=SETS_STATE,
+            service="operations.schedule",
+            command=None,
+            gas=None,
         ),
-        VerbRow(function="execute", effect=SETS_STATE, service="operations.execute", command=None),
-        VerbRow(function="cancel", effect=SETS_STATE, service="operations.cancel", command=None),
+        VerbRow(
+            function="execute",
+            effect=SETS_STATE,
+            service="operations.execute",
+            command=None,
+            gas=None,
+        ),
+        VerbRow(
+            function="cancel",
+            effect=SETS_STATE,
+            service="operations.cancel",
+            command=None,
+            gas=None,
+        ),
         _announced("grantRole"),
         _announced("labelRole"),
         _announced("setGrantDelay"),

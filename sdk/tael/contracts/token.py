@@ -32,7 +32,7 @@ def _set_up(site: Site, own: Contract) -> tuple[SetUpCall, ...]:
 
 def _plain(function: str) -> VerbRow:
     """A function for wallets and other contracts, not for a bank's books: it has no reference."""
-    return VerbRow(function=function, effect=None, service=None, command=None)
+    return VerbRow(function=function, effect=None, service=None, command=None, gas=None)
 
 
 def _governed(function: str, role: str, service: str | None, command: str | None) -> VerbRow:
@@ -41,6 +41,7 @@ def _governed(function: str, role: str, service: str | None, command: str | None
         effect=None if service is None else SETS_STATE,
         service=service,
         command=command,
+        gas=None,
         role=role,
     )
 
@@ -59,6 +60,7 @@ SETTLEMENT_TOKEN = ContractKind(
             effect=KeyEvent((Issued,)),
             service="balances.issue",
             command="issue",
+            gas=None,
             role="ISSUANCE",
         ),
         VerbRow(
@@ -66,6 +68,7 @@ SETTLEMENT_TOKEN = ContractKind(
             effect=KeyEvent((Redeemed,), ("subject", "participant")),
             service="balances.redeem",
             command="redeem",
+            gas=None,
         ),
         VerbRow(
             function="transferWithAuthorization",
@@ -79,6 +82,7 @@ SETTLEMENT_TOKEN = ContractKind(
             effect=KeyEvent((AuthorizationCanceled,), ("participant", "subject")),
             service="balances.cancel_transfer",
             command=None,
+            gas=None,
         ),
         _governed("attest", "ATTESTOR", "participants.attest", "attest"),
         _governed("pause", "GUARDIAN", "participants.pause", None),

@@ -66,7 +66,7 @@ SETS_STATE = SetsState()
 class VerbRow:
     """One function that changes something.
 
-    Nothing but the last five has a default, so that each is thought of.
+    What nothing else would notice if it were forgotten has no default, so that it is thought of.
 
     Args:
         function: Its Solidity name; overloads that a standard demands share a row.
@@ -74,9 +74,9 @@ class VerbRow:
         service: What sends it, `service.method` of a client; None if nothing does: a module's
             verb, or one that goes through `operations`.
         command: The words after `tael`; None if it is called from Python alone.
+        gas: The limit when no node is asked; None always asks, for what an operator does by hand.
         verb: The plain word that the journal has for it, where several functions are one verb.
         batch: Whether one call does it for many.
-        gas: The limit when no node is asked; None always asks.
         delegate: What a delegate needs to call it for its participant; None if none may.
         role: The role of governance that it takes; None if anyone may call it.
     """
@@ -85,9 +85,9 @@ class VerbRow:
     effect: KeyEvent | SetsState | None
     service: str | None
     command: str | None
+    gas: Gas | None
     verb: str = ""
     batch: bool = False
-    gas: Gas | None = None
     delegate: Verb | None = None
     role: str | None = None
 

@@ -45,8 +45,9 @@ EARMARK = ContractKind(
             effect=KeyEvent((EarmarkSpent,)),
             service="earmarks.spend",
             command=None,
+            gas=None,
             role="REGISTRAR",
         ),
-        VerbRow(function="setAuthority", effect=None, service=None, command=None),
+        VerbRow(function="setAuthority", effect=None, service=None, command=None, gas=None),
     ),
 )
