@@ -18,6 +18,10 @@ SKEW_WARN_SECONDS = 60
 STALE_WARN_SECONDS = 5 * 60
 STALE_FAIL_SECONDS = 60 * 60
 
+TIMEOUT_SECONDS = 5.0
+RETRY_SECONDS = 2.0
+"""How long a node may take, and is asked again: somebody waits for the answer."""
+
 
 def look_at_chain(session: Session) -> Iterator[Check]:
     """The node, and what is on the chain that it serves."""
@@ -29,7 +33,9 @@ def look_at_chain(session: Session) -> Iterator[Check]:
         return
     is_set = session.options.rpc_url or session.variables.get("TAEL_RPC_URL") or settings.network
     try:
-        chain = Chain.connect(settings.rpc_urls, timeout_seconds=5, retry_seconds=2)
+        chain = Chain.connect(
+            settings.rpc_urls, timeout_seconds=TIMEOUT_SECONDS, retry_seconds=RETRY_SECONDS
+        )
     except NodeUnavailableError as error:
         what_now = "Start the node or correct TAEL_RPC_URL." if is_set else (
             "Set TAEL_RPC_URL, or start a local chain with `tael devnet`."
