@@ -382,7 +382,7 @@ def _init(client: type) -> Function:
 def _source(function: Function) -> ast.FunctionDef:
     found = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     if not isinstance(found, ast.FunctionDef):
-        raise SystemExit(f"{function.__qualname__} is no plain function")
+        raise SystemExit(f"{function.__qualname__} is not a plain function")
     return found
 
 

@@ -224,7 +224,8 @@ class Client:
             currency: Of a token.
 
         Raises:
-            KeyError: There is no such kind of contract, or none stands in this deployment.
+            InvalidInputError: There is no such kind of contract, none stands in this deployment,
+                or a currency is missing, or named for a kind that has none.
         """
         return self._gateway.contract(kind, currency)
 

@@ -147,7 +147,7 @@ class Manifest:
         except OSError as error:
             raise ConfigurationError(f"{file}: {error.strerror or error}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ConfigurationError(f"{file} is no manifest, or is damaged: {error}") from error
+            raise ConfigurationError(f"{file} is not a manifest, or is damaged: {error}") from error
         except GenerationMismatchError as error:
             raise GenerationMismatchError(f"{file}: {error.message}") from error
         except (ConfigurationError, AddressError) as error:

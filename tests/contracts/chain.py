@@ -101,6 +101,7 @@ class Chain:
 
     def __init__(self, node: LocalNode, abis: list[list[dict[str, Any]]]) -> None:
         self.node = node
+        self._sent: dict[str, dict[str, Any]] = {}
         self.labels: dict[str, str] = {}
         self.errors: dict[bytes, dict[str, Any]] = {}
         self.events: dict[bytes, dict[str, Any]] = {}
@@ -169,7 +170,9 @@ class Chain:
 
     def _request(self, to: str | None, data: str, by: Any, gas: int = GAS) -> str:
         request = {**self._fields(to, data, by, gas), "gasPrice": hex(GAS_PRICE)}
-        return str(self.node.rpc("eth_sendTransaction", request))
+        sent = str(self.node.rpc("eth_sendTransaction", request))
+        self._sent[sent] = request
+        return sent
 
     def wait(self, sent: str) -> dict[str, Any]:
         """The receipt of a transaction, as the node gives it."""
@@ -179,10 +182,14 @@ class Chain:
             # Anvil answers before the block is there.
             receipt = self.node.rpc("eth_getTransactionReceipt", sent)
             if receipt is not None:
+                self._sent.pop(sent, None)
                 return dict(receipt)
             if time.monotonic() > nudged + 5:
                 # Seen once in hundreds of runs on a busy machine: it mined an empty block instead.
                 self.node.rpc("evm_mine")
+                if self.node.rpc("eth_getTransactionByHash", sent) is None and sent in self._sent:
+                    # It lost it: the same again has the same nonce, and so the same hash.
+                    self.node.rpc("eth_sendTransaction", self._sent[sent])
                 nudged = time.monotonic()
             time.sleep(0.0005)
         raise AssertionError(f"no receipt for {sent}")

@@ -194,3 +194,18 @@ def test_write_uses_its_own_gas_estimate_when_sent(world: World, issuer: Client)
         issuer.balances.redeem(cny("999999999.00"), reference="R-1")
     assert caught.value.name == "InsufficientAvailable"
     assert caught.value.arguments["participant"] == issuer.participant
+
+
+@pytest.mark.parametrize(
+    ("kind", "currency", "why"),
+    [
+        ("Vault", None, "not a contract of this package"),
+        ("SettlementToken", None, "one for each currency"),
+        ("PaymentEscrow", "CNY", "one for all currencies"),
+    ],
+)
+def test_contract_is_refused_when_it_is_named_wrongly(
+    world: World, kind: str, currency: str | None, why: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=why):
+        world.client("issuer").contract(kind, currency)

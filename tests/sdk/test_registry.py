@@ -18,6 +18,7 @@ from tael.contracts.verbs import SETS_STATE, KeyEvent, VerbRow
 from tael.deployment.plan import ROLE_BY_NAME
 from tael.events import topic_of
 from tael.hashing import keccak
+from tael.identifiers import Identifiers
 from tael.services.balances import Balances
 from tael.services.directory import Directory
 from tael.services.operations import Operations
@@ -132,6 +133,7 @@ def test_the_key_of_a_row_is_in_an_event_of_its_contract(kind: ContractKind, row
         wanted = [types[topic] for topic in row.effect.topics]
         assert [each["type"] for each in indexed[: len(wanted)]] == wanted
         assert "subject" in row.effect.topics
+        assert row.effect.derived is None or hasattr(Identifiers, row.effect.derived)
         if row.effect.total is not None:
             assert row.effect.total in typing.get_type_hints(event)
 

@@ -1211,7 +1211,8 @@ class AsyncClient:
             currency: Of a token.
 
         Raises:
-            KeyError: There is no such kind of contract, or none stands in this deployment.
+            InvalidInputError: There is no such kind of contract, none stands in this deployment,
+                or a currency is missing, or named for a kind that has none.
         """
         return await self._connection.run(lambda client: client.contract(kind, currency))
 

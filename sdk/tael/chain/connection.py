@@ -127,7 +127,7 @@ class Chain:
             The connected chain.
 
         Raises:
-            ConfigurationError: A URL is none for HTTP, or more nodes must agree than there are.
+            ConfigurationError: A URL is not for HTTP, or more nodes must agree than there are.
             NetworkMismatchError: Another chain answers.
             NodeUnavailableError: Nothing answers properly.
 

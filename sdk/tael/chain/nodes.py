@@ -53,7 +53,7 @@ class Nodes:
         stale_blocks: A node further behind the highest block seen is passed over.
 
     Raises:
-        ConfigurationError: No URL, one that is none for HTTP, or the same twice.
+        ConfigurationError: No URL, one that is not for HTTP, or the same twice.
     """
 
     def __init__(

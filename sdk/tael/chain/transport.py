@@ -64,7 +64,7 @@ class Transport:
             last one ended, another node may have taken the place. What it raises stops the post.
 
     Raises:
-        ConfigurationError: The URL, or the proxy the environment names for it, is none for HTTP.
+        ConfigurationError: The URL, or the proxy the environment names for it, is not for HTTP.
     """
 
     def __init__(

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PAYMENT_ESCROW"]
 
-_OPENED = KeyEvent((PaymentAuthorized, PaymentCharged))
-_CAPTURED = KeyEvent((PaymentCaptured,), total="captured_total_minor")
+# The reference's hash is in the terms and not a topic: `OpenedPayments` finds it.
+_OPENED = KeyEvent((PaymentAuthorized, PaymentCharged), derived=None)
+_CAPTURED = KeyEvent((PaymentCaptured,), derived=None, total="captured_total_minor")
 _ENTRY_GAS = 45_000
 
 
@@ -122,7 +123,7 @@ PAYMENT_ESCROW = ContractKind(
         ),
         VerbRow(
             function="void",
-            effect=KeyEvent((PaymentVoided,), total="voided_total_minor"),
+            effect=KeyEvent((PaymentVoided,), derived=None, total="voided_total_minor"),
             service="payments.void",
             command="void",
             gas=Gas(100_000),
@@ -130,14 +131,14 @@ PAYMENT_ESCROW = ContractKind(
         ),
         VerbRow(
             function="reclaim",
-            effect=KeyEvent((PaymentReclaimed,)),
+            effect=KeyEvent((PaymentReclaimed,), derived=None),
             service="payments.reclaim",
             command="reclaim",
             gas=Gas(100_000),
         ),
         VerbRow(
             function="refund",
-            effect=KeyEvent((PaymentRefunded,), total="refunded_total_minor"),
+            effect=KeyEvent((PaymentRefunded,), derived=None, total="refunded_total_minor"),
             service="payments.refund",
             command="refund",
             gas=Gas(120_000),

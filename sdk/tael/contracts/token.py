@@ -57,7 +57,7 @@ SETTLEMENT_TOKEN = ContractKind(
         _governed("admit", "REGISTRAR", "participants.admit", "participant admit"),
         VerbRow(
             function="issue",
-            effect=KeyEvent((Issued,)),
+            effect=KeyEvent((Issued,), derived="bank_reference"),
             service="balances.issue",
             command="issue",
             gas=None,
@@ -65,21 +65,24 @@ SETTLEMENT_TOKEN = ContractKind(
         ),
         VerbRow(
             function="redeem",
-            effect=KeyEvent((Redeemed,), ("subject", "participant")),
+            effect=KeyEvent((Redeemed,), ("subject", "participant"), derived="bank_reference"),
             service="balances.redeem",
             command="redeem",
             gas=None,
         ),
         VerbRow(
             function="transferWithAuthorization",
-            effect=KeyEvent((AuthorizationUsed,), ("participant", "subject")),
+            effect=KeyEvent(
+                (AuthorizationUsed,), ("participant", "subject"), derived="transfer_nonce"
+            ),
             service="balances.transfer",
             command="transfer",
             gas=Gas(160_000),
         ),
         VerbRow(
             function="cancelAuthorization",
-            effect=KeyEvent((AuthorizationCanceled,), ("participant", "subject")),
+            # Its key is the transfer's: that it was cancelled does not settle the reference.
+            effect=KeyEvent((AuthorizationCanceled,), ("participant", "subject"), derived=None),
             service="balances.cancel_transfer",
             command=None,
             gas=None,

@@ -6,7 +6,7 @@ call it, the service method and the word on the command line are all said here a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["SETS_STATE", "Gas", "KeyEvent", "SetsState", "VerbRow"]
 
 Topic = Literal["subject", "participant"]
+Derivation = Literal["transfer_nonce", "bank_reference"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,16 @@ class KeyEvent:
         events: The event, or those of which one shows it.
         topics: What the event's indexed fields are, in order: the write's subject (the key), or
             the participant it was made for.
+        derived: The method of `Identifiers` that makes the key from the reference alone, so that a
+            lost journal can still look it up; None if the key is another thing's (a payment's id),
+            or if finding it would not say that the reference's own order took effect.
         total: For a verb that says a new total: the event's field that must equal it.
     """
 
     events: tuple[type[Event], ...]
     topics: tuple[Topic, ...] = ("subject",)
+    _: KW_ONLY
+    derived: Derivation | None
     total: str | None = None
 
 

@@ -72,7 +72,7 @@ def look(chain: Chain, fees: FeePolicy, address: str, orders: Sequence[Order]) -
     chain_id, genesis, latest = (result_of(each) for each in answers[:3])
     mined, pending, price = (quantity(result_of(each), bits=_BITS) for each in answers[3:6])
     if not (isinstance(genesis, dict) and isinstance(latest, dict)):
-        raise NodeUnavailableError("the node gives something else than blocks; try again later")
+        raise NodeUnavailableError("what the node gives is not a valid block; try again later")
     if quantity(chain_id) != chain.chain_id or genesis.get("hash") != chain.genesis_hash:
         raise NetworkMismatchError(
             f"the node now serves chain {quantity(chain_id)} ({genesis.get('hash')}), no longer "

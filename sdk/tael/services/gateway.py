@@ -92,24 +92,36 @@ class Gateway:
         """One of the deployment's contracts; of several of a kind, the one in office.
 
         Raises:
-            KeyError: There is no such kind of contract, or none stands here.
+            InvalidInputError: There is no such kind of contract, none stands here, or a currency
+                is missing, or named for a kind that has none.
             CurrencyUnknownError: It has no token of that currency.
         """
+        try:
+            found = REGISTRY.kind(kind)
+        except KeyError as error:
+            raise InvalidInputError(str(error.args[0])) from error
+        if found.is_per_currency != (currency is not None):
+            needed = "one for each currency" if found.is_per_currency else "one for all currencies"
+            raise InvalidInputError(f"There is {needed} of {kind}: name the currency accordingly.")
         if currency is not None:
-            return self.token(currency)
-        found = REGISTRY.kind(kind)
-        if found.key not in self.manifest.contracts:
-            raise KeyError(
-                f"{kind} is not deployed on chain {self.chain.chain_id} under {found.key!r}"
+            self.token(currency)
+        key = found.key_for(None if currency is None else Currency.of(currency).alpha)
+        if key not in self.manifest.contracts:
+            raise InvalidInputError(
+                f"{kind} is not deployed on chain {self.chain.chain_id} under {key!r}."
             )
-        return found.at(self.manifest.contracts[found.key].address)
+        return found.at(self.manifest.contracts[key].address)
+
+    def all_contracts(self) -> list[Contract]:
+        """Every contract of the deployment, in the order of the manifest."""
+        return [
+            REGISTRY.kind(each.contract).at(each.address)
+            for each in self.manifest.contracts.values()
+        ]
 
     def contract_at(self, address: str) -> Contract | None:
         """The contract of this deployment at an address."""
-        for each in self.manifest.contracts.values():
-            if each.address == address:
-                return REGISTRY.kind(each.contract).at(address)
-        return None
+        return next((each for each in self.all_contracts() if each.address == address), None)
 
     def contract_of(self, token: str) -> Contract:
         """The token at an address of this deployment."""

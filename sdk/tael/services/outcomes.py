@@ -9,12 +9,7 @@ from tael.chain.reverts import decode_revert
 from tael.contracts.registry import REGISTRY
 from tael.contracts.verbs import KeyEvent
 from tael.errors import ConfigurationError, NodeUnavailableError
-from tael.events import (
-    AuthorizationCanceled,
-    AuthorizationUsed,
-    Issued,
-    Redeemed,
-)
+from tael.events import AuthorizationCanceled
 from tael.identifiers import check_reference
 from tael.journal import Fate, WriteState
 from tael.models import Evidence, Resolution
@@ -22,8 +17,6 @@ from tael.outbox.receipts import receipt_in
 from tael.services.writer import found_elsewhere
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from tael.contracts.verbs import VerbRow
     from tael.events import Event
     from tael.journal import Record, SignedTransaction
@@ -277,16 +270,16 @@ class Outcomes:
         opened = self._payments.find_opening(who, ids.reference_hash(reference))
         if opened is not None:
             return opened
-        nonce, bank = ids.transfer_nonce(reference), ids.bank_reference(reference)
-        tokens = [gateway.token(currency) for currency in gateway.currencies()]
-        return _first(
-            gateway.find_last(token, kind, *topics)
-            for token in tokens
-            for kind, topics in (
-                (AuthorizationUsed, (who, nonce)),
-                (Issued, (bank,)),
-                (Redeemed, (bank, who)),
-            )
+        return next(
+            (
+                event
+                for contract in gateway.all_contracts()
+                for row in REGISTRY.kind(contract.kind).verbs
+                if isinstance(row.effect, KeyEvent) and row.effect.derived is not None
+                for key in (getattr(ids, row.effect.derived)(reference),)
+                if (event := gateway.effect(contract, row, key, who)) is not None
+            ),
+            None,
         )
 
     def _final_time(self) -> int:
@@ -296,10 +289,6 @@ class Outcomes:
         if not isinstance(block, dict):
             raise NodeUnavailableError(f"the node gives no block {number}; try again later")
         return quantity(block.get("timestamp"))
-
-
-def _first(found: Iterable[Event | None]) -> Event | None:
-    return next((event for event in found if event is not None), None)
 
 
 def _settled(record: Record, status: Any, why: str) -> Resolution:

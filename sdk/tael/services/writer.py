@@ -115,7 +115,8 @@ class Writer:
         """
         what = Intent(name, arguments) if intent is None else intent
         bound = REGISTRY.verb(contract.kind, name).gas
-        if gas is None and bound is not None and not self.simulate:
+        # A list's bound grows with its entries, which only its service can count.
+        if gas is None and bound is not None and not bound.each and not self.simulate:
             gas = bound.limit()
         return Order(
             participant=self.participant,

@@ -32,7 +32,7 @@ from tests.e2e.deployment.plans import (
 from tests.support.earmark.index import SET_ASIDE, SPENT, TAKEN
 from tests.support.earmark.kind import EARMARK
 from tests.support.earmark.known import known
-from tests.support.earmark.service import Earmarks, key_of
+from tests.support.earmark.service import Earmarks
 from tests.support.sending import send
 
 
@@ -124,24 +124,34 @@ def test_a_fourth_contract_is_sent_resolved_indexed_and_stated(chain, tmp_path):
         Earmarks(bank).set_aside(hkd, b"u" * 32, reference="EAR-2")
         Earmarks(other).set_aside(cny, b"v" * 32, reference="EAR-3")
         again = Earmarks(bank).set_aside(cny, b"t" * 32, reference="EAR-1")
+        key = first.subject
         assert again.repeated
         assert again.transaction_hash == first.transaction_hash
         with pytest.raises(IdempotencyConflictError):
             Earmarks(bank).set_aside(hkd, b"t" * 32, reference="EAR-1")
 
-        # The journal is lost: the chain refuses the repeat, and shows whose it was.
+        # The journal is lost: the chain shows what became of the reference, refuses the repeat and
+        # shows whose it was. Another body under it is a conflict, whatever journal is asked.
         restored = client(BANK)
+        assert restored.resolve("EAR-1").state == "settled"
+        assert restored.resolve("EAR-9").state == "pending"
+        with pytest.raises(IdempotencyConflictError):
+            Earmarks(client(BANK)).set_aside(cny + cny, b"t" * 32, reference="EAR-1")
         found = Earmarks(restored).set_aside(cny, b"t" * 32, reference="EAR-1")
         assert found.repeated
         assert found.transaction_hash == first.transaction_hash
         for each in (bank, restored):
             told = each.resolve("EAR-1")
-            assert (told.state, told.subject) == ("settled", key_of("EAR-1"))
+            assert (told.state, told.subject) == ("settled", key)
             assert first.transaction_hash in told.evidence.transaction_hashes
 
         with pytest.raises(NotPermittedError):
-            Earmarks(other).spend(key_of("EAR-1"), other.participant, "CNY", reference="SPEND-0")
-        Earmarks(operator).spend(key_of("EAR-1"), other.participant, "CNY", reference="SPEND-1")
+            Earmarks(other).spend(
+                bank.participant, key, other.participant, "CNY", reference="SPEND-0"
+            )
+        Earmarks(operator).spend(
+            bank.participant, key, other.participant, "CNY", reference="SPEND-1"
+        )
         assert operator.resolve("SPEND-1").state == "settled"
         assert bank.balances.of("CNY").held.amount_minor == 0
         assert bank.balances.of("HKD").held == hkd
@@ -155,7 +165,7 @@ def test_a_fourth_contract_is_sent_resolved_indexed_and_stated(chain, tmp_path):
         assert [each.kind for each in lines] == [SET_ASIDE, TAKEN, SPENT]
         assert [each.held_change_minor for each in lines] == [3_000, -3_000, 0]
         assert [each.change_minor for each in lines] == [0, 0, -3_000]
-        assert {each.subject for each in lines} == {key_of("EAR-1")}
+        assert {each.subject for each in lines} == {key}
         assert lines[2].counterparty == other.participant
         store.close()
 

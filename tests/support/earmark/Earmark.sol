@@ -8,12 +8,12 @@ import {ISettlementToken} from "../../../contracts/interfaces/ISettlementToken.s
 /// @dev For tests alone: it shows what adding a contract to the package takes.
 contract Earmark is AccessManaged {
     struct Entry {
-        address participant;
         uint128 amount;
         bool isSpent;
     }
 
-    mapping(ISettlementToken token => mapping(bytes32 key => Entry)) public entryOf;
+    /// @dev By participant: nobody can take another's key.
+    mapping(ISettlementToken token => mapping(address participant => mapping(bytes32 key => Entry))) public entryOf;
 
     event Earmarked(
         bytes32 indexed key, address indexed participant, ISettlementToken indexed token, uint256 amount
@@ -33,19 +33,18 @@ contract Earmark is AccessManaged {
     constructor(address governance) AccessManaged(governance) {}
 
     function earmark(ISettlementToken token, bytes32 key, uint128 amount, bytes32 purpose) external {
-        Entry storage entry = entryOf[token][key];
-        require(entry.amount == 0, EarmarkExists(key));
-        entryOf[token][key] = Entry(msg.sender, amount, false);
+        require(entryOf[token][msg.sender][key].amount == 0, EarmarkExists(key));
+        entryOf[token][msg.sender][key] = Entry(amount, false);
         emit Earmarked(key, msg.sender, token, amount);
         emit PurposeNoted(key, purpose);
         token.holdFunds(msg.sender, amount);
     }
 
-    function spend(ISettlementToken token, bytes32 key, address payee) external restricted {
-        Entry storage entry = entryOf[token][key];
+    function spend(ISettlementToken token, address participant, bytes32 key, address payee) external restricted {
+        Entry storage entry = entryOf[token][participant][key];
         require(entry.amount != 0 && !entry.isSpent, EarmarkNotOpen(key));
         entry.isSpent = true;
-        emit EarmarkSpent(key, entry.participant, payee, token, entry.amount);
-        token.executeHold(entry.participant, payee, entry.amount, address(0), 0, 0);
+        emit EarmarkSpent(key, participant, payee, token, entry.amount);
+        token.executeHold(participant, payee, entry.amount, address(0), 0, 0);
     }
 }

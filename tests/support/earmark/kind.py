@@ -35,14 +35,14 @@ EARMARK = ContractKind(
     verbs=(
         VerbRow(
             function="earmark",
-            effect=KeyEvent((Earmarked,), ("subject", "participant")),
+            effect=KeyEvent((Earmarked,), ("subject", "participant"), derived="bank_reference"),
             service="earmarks.set_aside",
             command=None,
             gas=Gas(250_000),
         ),
         VerbRow(
             function="spend",
-            effect=KeyEvent((EarmarkSpent,)),
+            effect=KeyEvent((EarmarkSpent,), derived=None),
             service="earmarks.spend",
             command=None,
             gas=None,

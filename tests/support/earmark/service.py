@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from tael.contracts.registry import REGISTRY
-from tael.hashing import keccak
+from tael.errors import IdempotencyConflictError
 from tael.services.gateway import require_money
 from tael.services.intents import Intent
+from tests.support.earmark.events import Earmarked, EarmarkSpent
 
 if TYPE_CHECKING:
     from tael import Client, Money
     from tael.models import Written
-
-
-def key_of(reference: str) -> bytes:
-    """The key of an earmark, 32 bytes."""
-    return keccak(reference.encode())
 
 
 class Earmarks:
@@ -30,27 +27,50 @@ class Earmarks:
     def set_aside(self, amount: Money, purpose: bytes, *, reference: str) -> Written:
         """Set money of the participant aside; `subject` is the key."""
         require_money(amount)
-        token, key = self._gateway.token(amount.currency), key_of(reference)
-        body = (token.address, key, amount.amount_minor, purpose)
-        return self._once("earmark", body, key, reference)
+        token = self._gateway.token(amount.currency).address
+        key = self._writer.identity.identifiers.bank_reference(reference)
+        body = (token, key, amount.amount_minor, purpose)
 
-    def spend(self, key: bytes, payee: str, currency: str, *, reference: str) -> Written:
-        """Have what was set aside paid. For the registrar."""
-        return self._once(
-            "spend", (self._gateway.token(currency).address, key, payee), key, reference
-        )
+        def is_this(event: Earmarked) -> bool:
+            return (event.token, event.amount_minor) == (token, amount.amount_minor)
 
-    def _once(self, verb: str, body: tuple[object, ...], key: bytes, reference: str) -> Written:
+        return self._once("earmark", body, key, reference, is_this)
+
+    def spend(
+        self, participant: str, key: bytes, payee: str, currency: str, *, reference: str
+    ) -> Written:
+        """Have what a participant set aside paid. For the registrar."""
+        token = self._gateway.token(currency).address
+
+        def is_this(event: EarmarkSpent) -> bool:
+            return (event.token, event.participant, event.payee) == (token, participant, payee)
+
+        return self._once("spend", (token, participant, key, payee), key, reference, is_this)
+
+    def _once(
+        self,
+        verb: str,
+        body: tuple[object, ...],
+        key: bytes,
+        reference: str,
+        is_this: Callable[[Any], bool],
+    ) -> Written:
+        def find_first() -> Any:
+            """The key may have been used for something else: then it is no repeat."""
+            event = self._gateway.effect(
+                self._contract, REGISTRY.verb("Earmark", verb), key, self._writer.participant
+            )
+            if event is not None and not is_this(event):
+                raise IdempotencyConflictError(
+                    f"{reference!r} stands for another {verb} already; nothing was sent."
+                )
+            return event
+
         return self._writer.write_once(
             self._contract,
             verb,
             *body,
             reference=reference,
             intent=Intent(verb, body, key),
-            find_first=lambda: self._gateway.effect(
-                self._contract,
-                REGISTRY.verb("Earmark", verb),
-                key,
-                self._writer.participant,
-            ),
+            find_first=find_first,
         )
