@@ -36,6 +36,11 @@ class _Turn:
 class RequestBatching:
     """Gathers the calls of many threads into few requests.
 
+    Any thread may ask. `_guard` protects the queue and the count of requests under way, and is
+    never held while one is sent. Whoever has sent a request passes the right to send on to the
+    thread that has waited longest; one that stops waiting passes it on too, so that it is never
+    lost. A turn's answers are written before its `woken` is set, and read only after.
+
     Args:
         send: Sends calls in one request and returns their answers in order.
     """

@@ -18,6 +18,13 @@ SURVEY_SECONDS = 2.0
 class NodeSelection:
     """The nodes of one chain and how each stands.
 
+    Any thread may ask here, and the survey's own thread notes things meanwhile. `_guard` is held
+    for every change of how a node stands, of the highest block and of the chain that is meant, and
+    never while a node is asked: what was read before it is compared again under it. A node's own
+    `checking` keeps two threads from checking it at once; `_surveying` lets one survey run at a
+    time. Reading how a node stands takes no lock: it may be old by then, and whoever asks the node
+    finds out.
+
     Args:
         nodes: The nodes, the preferred one first.
         meant: Which chain must answer; what is open is filled by the first node that answers.
@@ -155,6 +162,11 @@ class NodeSelection:
             self.note_failure(node, failure)
             return
         with self._guard, _Reported(node):
+            # Another node may have filled what was open while this one was asked.
+            what = self.meant.mismatch(identity)
+            if what is not None:
+                node.note_other_chain(node.transport.failure(what).message)
+                return
             self.meant = identity
             if head is None or self._is_near(node, head, highest):
                 node.note_checked(identity)

@@ -13,6 +13,7 @@ Result = TypeVar("Result")
 class SingleFlight(Generic[Result]):
     """A question whose answer all who ask meanwhile share, its error too.
 
+    Any thread may ask; `_guard` protects which question is under way, and is not held while it is.
     For what may be as old as one answer of a node takes to arrive, and no older.
 
     Args:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tael.chain import Chain
+from tael.chain.node import Identity, Node
+from tael.chain.node_selection import NodeSelection
 from tael.errors import NetworkMismatchError, NodeUnavailableError
 from tael.rpc import exchange, request
 from tael.testing import LocalNode, start_node
@@ -94,3 +98,34 @@ def test_require_same_chain_turns_to_another_node_when_one_lies(
         proxy.arm("eth_chainId", lie="0x1", times=5)
     with pytest.raises(NetworkMismatchError, match="nothing was signed"):
         chain.require_same_chain()
+
+
+@pytest.mark.threat("S11")
+def test_two_chains_are_never_both_taken_when_their_nodes_are_checked_at_once(
+    node: LocalNode, elsewhere: LocalNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither chain is meant yet: the first to be noted decides, and the other is left out."""
+    nodes = [Node(each.url, timeout_seconds=5.0) for each in (node, elsewhere)]
+    selection = NodeSelection(nodes, Identity(None, None), 3)
+    both_have_read = threading.Barrier(2)
+    read = Node.read_identity
+
+    def read_together(self: Node, post: Any = None) -> Identity:
+        found = read(self, post)
+        both_have_read.wait(10)
+        return found
+
+    monkeypatch.setattr(Node, "read_identity", read_together)
+
+    def check(each: Node) -> None:
+        with contextlib.suppress(NetworkMismatchError):
+            selection.check(each)
+
+    threads = [threading.Thread(target=check, args=(each,)) for each in nodes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(each.health for each in nodes) == ["other_chain", "ready"]
+    (ready,) = [each for each in nodes if each.is_ready]
+    assert selection.meant == ready.identity
